@@ -1,0 +1,237 @@
+// LocalDatabase: the client's SQLite file and everything that is done to it.
+//
+// Invariants (tests/client proves them, verify_local() checks them on a live file):
+//  1. local row = base image (+) mutations of the queue that are not gone, in client_sequence order.
+//     A record without queued mutations has no base image: its row is the server's row.
+//  2. A mutation leaves the queue only with its verdict: at once if rejected, else with the first
+//     round begun after the verdict was stored.
+//  3. Every public function that writes is one SQLite transaction; a kill leaves before or after.
+//  4. `frozen` is written once, with synchronous = FULL, before next_batch() returns.
+//
+// Threads: an object belongs to one thread at a time. Other programs may read and write the object
+// tables beside it (their writes are queued by triggers); only one engine opens a file.
+// Errors: StoreError, after which nothing of the failed call is in the file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace objectos {
+
+enum class StoreErrorKind {
+  not_found,       // no such file
+  not_ours,        // a file that is no SQLite database, or not one of ours
+  newer_format,    // written by a newer version of this program
+  locked,          // another engine has the file open
+  busy,            // another program holds the write lock for too long: retry
+  disk_full,       // no space (or quota); nothing was changed
+  exists,          // create() on a file that is one of ours already, or a table name is taken
+  corrupt,         // SQLite says the file is damaged
+  invalid_input,   // a row, schema or verdict that does not fit
+  internal,
+};
+
+class StoreError : public std::runtime_error {
+ public:
+  StoreError(StoreErrorKind kind, const std::string& message, std::string detail = {},
+             std::string hint = {})
+      : std::runtime_error(message), kind(kind), detail(std::move(detail)), hint(std::move(hint)) {}
+  StoreErrorKind kind;
+  std::string detail, hint;
+};
+
+struct LocalColumn {
+  std::string name, type, kind;  // kind: "boolean" … "array" (contract of values: value_kinds.h)
+  bool generated = false;
+  bool is_key = false;
+};
+
+struct LocalObject {
+  std::string name;
+  std::vector<std::string> key;
+  std::vector<LocalColumn> columns;  // schema order; _version and _synced are not among them
+  int column_index(std::string_view name) const;
+};
+
+// One row of sync_pull(); texts as Postgres gave them, data is JSON text (empty = SQL NULL).
+struct PulledRow {
+  std::string kind;
+  std::optional<int64_t> sequence;
+  std::string id, object, record_id, operation, data;
+  std::optional<int64_t> version;
+  std::string timestamp, user_id, tag, checkpoint;
+  bool has_more = false;
+};
+
+// One row of sync_push().
+struct StoredVerdict {
+  std::string mutation_id, status;
+  bool duplicate = false;
+  std::optional<int64_t> version, sequence;
+  std::string reason, resolution;
+  std::optional<int64_t> server_version, client_version;
+  std::string detail;  // JSON text or empty
+};
+
+struct QueuedMutation {
+  std::string id;
+  int64_t client_sequence = 0;
+  std::string object, record_id, operation;
+  std::string data, original;  // JSON texts; empty = none
+  std::string timestamp;
+  std::optional<int64_t> version;
+  std::string group, state;  // pending | in_flight | judged
+  std::string verdict;       // JSON text or empty
+  std::string frozen;        // exact bytes to send (a JSON object); empty while pending
+};
+
+struct LocalChange {
+  std::string object, record_id;
+  std::string operation;  // upsert | delete
+};
+
+struct Rejection {
+  std::string mutation_id;
+  int64_t client_sequence = 0;
+  std::string object, record_id, operation, reason, detail;  // detail: JSON text
+  std::string data, original;                                // what was tried
+  std::string before, after;  // the local row before and after the undo (JSON; empty = no row)
+  std::string rejected_at;
+};
+
+struct LocalConflict {
+  std::string conflict_id, mutation_id, object, record_id, reason, status, resolution;
+  std::string data;  // the whole conflict as JSON
+};
+
+struct SyncState {
+  std::string checkpoint;  // empty = never pulled
+  std::string last_sync;   // ISO 8601 UTC or empty
+  std::string client_id, user_id, epoch;
+  std::string server;  // connection string without password
+  std::string schema;  // sync_schema() JSON text
+  int64_t confirmed = 0;
+  bool complete = false;
+  int64_t clock_offset_ms = 0;
+  int64_t format = 1;
+};
+
+struct StoreCounters {
+  int64_t pending = 0, in_flight = 0, judged = 0;  // of _mutations
+  int64_t conflicts_open = 0, rejections = 0;
+  int64_t highest_client_sequence = 0;  // ever given out by this file
+};
+
+struct LocalDifference {
+  std::string object, record_id;
+  std::string expected, found;  // JSON rows; empty = no row
+};
+
+struct RoundResult {
+  std::vector<LocalChange> changes;
+  std::vector<std::string> acknowledged;  // mutation ids that left the queue
+  bool schema_changed = false;
+  int64_t missing_rows = 0;  // an update named a record this file has not: re-read is needed
+  std::string checkpoint;
+  bool has_more = false;
+};
+
+// Applies one pull round in one transaction. Destroyed without commit(): rolled back.
+class RoundApplier {
+ public:
+  virtual ~RoundApplier() = default;
+  virtual void apply(const PulledRow& row) = 0;
+  // synced_at: ISO time for last_sync. Throws and rolls back when no checkpoint row came.
+  virtual RoundResult commit(const std::string& synced_at) = 0;
+};
+
+// Fills the object tables for the initial sync or a resync. Values go in schema column order, then
+// `_version`; each bind_* moves on to the next column. Destroyed without finish(): the file stays
+// marked incomplete (a resync in an existing file is rolled back).
+class BulkLoader {
+ public:
+  virtual ~BulkLoader() = default;
+  virtual void begin_object(const std::string& object) = 0;
+  virtual void bind_null() = 0;
+  virtual void bind_int64(int64_t value) = 0;
+  virtual void bind_double(double value) = 0;  // NaN and infinities become their TEXT
+  virtual void bind_text(std::string_view value) = 0;
+  virtual void bind_blob(std::string_view value) = 0;
+  virtual void end_row() = 0;
+  virtual int64_t rows() const = 0;
+  // Creates indexes and triggers, stores the checkpoint, marks the file complete and durable.
+  virtual void finish(const std::string& checkpoint, const std::string& synced_at) = 0;
+};
+
+class LocalDatabase {
+ public:
+  enum class Mode {
+    engine,  // takes the engine lock; a second one gets StoreErrorKind::locked
+    tool,    // reads and small writes beside a running engine (status, conflicts, verify)
+  };
+
+  struct CreateOptions {
+    std::string path, client_id, user_id, epoch, server;
+    std::string schema;  // sync_schema() JSON text
+  };
+
+  // The file may exist with the app's own tables; they survive. It is incomplete until a
+  // BulkLoader (or a first committed round) finished. An incomplete file of ours is made anew.
+  static std::unique_ptr<LocalDatabase> create(const CreateOptions& options);
+  static std::unique_ptr<LocalDatabase> open(const std::string& path, Mode mode);
+  // Drops what is ours but the object tables' user columns; a plain SQLite file remains.
+  static void detach(const std::string& path);
+  static bool is_ours(const std::string& path);
+
+  virtual ~LocalDatabase() = default;
+
+  virtual const std::vector<LocalObject>& objects() const = 0;
+  virtual SyncState state() const = 0;
+  virtual void set_identity(const std::string& client_id, const std::string& user_id,
+                            const std::string& epoch) = 0;
+  virtual void set_server(const std::string& server) = 0;
+  virtual void set_clock_offset(int64_t milliseconds) = 0;
+  // Resync: the next round starts from nothing; rows and queue stay.
+  virtual void forget_checkpoint() = 0;
+
+  // Changes the tables to this sync_schema(); pending work stays. No-op if nothing changed.
+  virtual void migrate(const std::string& schema) = 0;
+  virtual std::unique_ptr<BulkLoader> begin_load() = 0;
+  virtual std::unique_ptr<RoundApplier> begin_round() = 0;
+
+  // --- the queue
+  virtual StoreCounters counters() const = 0;
+  // In-flight ones to resend first; if there are none, freezes up to `max` pending ones (whole
+  // groups; a group bigger than max goes alone and whole). Empty: nothing to send.
+  virtual std::vector<QueuedMutation> next_batch(size_t max) = 0;
+  // The batch's payloads as the JSON array for sync_push.
+  static std::string batch_json(const std::vector<QueuedMutation>& batch);
+  // All or none. Rejected ones leave the queue and come back as events.
+  virtual std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts) = 0;
+  virtual std::vector<QueuedMutation> queue() const = 0;  // all, in order
+  // Highest client_sequence up to which every verdict is stored in this file.
+  virtual int64_t confirmed() const = 0;
+  // After OS003: gives every mutation a new id and number under the new client id, as pending.
+  virtual void renumber_queue(const std::string& client_id) = 0;
+
+  virtual std::vector<LocalConflict> conflicts(bool open_only = true) const = 0;
+  virtual void store_conflict_resolved(const std::string& conflict_id,
+                                       const std::string& resolution) = 0;
+  virtual std::vector<Rejection> rejections() const = 0;
+  virtual std::vector<LocalDifference> verify_local() const = 0;
+
+  // The local row as JSON in wire forms, or nullopt.
+  virtual std::optional<std::string> row_json(const std::string& object,
+                                              const std::string& record_id) const = 0;
+  // Test hook: at most this many pages (PRAGMA max_page_count), to meet a full disk.
+  virtual void limit_pages(int64_t pages) = 0;
+};
+
+}  // namespace objectos
