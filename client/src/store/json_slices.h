@@ -1,0 +1,26 @@
+// A shallow view of JSON that Postgres or our own triggers wrote: an object or array is cut into its
+// members' raw texts, so numbers keep every digit and no tree is built on the way into SQLite.
+// Throws StoreError(invalid_input) where the text is not JSON at the level that is looked at.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace objectos {
+
+using JsonMember = std::pair<std::string, std::string>;  // name (unescaped), raw value text
+using JsonMembers = std::vector<JsonMember>;
+
+JsonMembers json_members(std::string_view text);                // of an object
+std::vector<std::string> json_elements(std::string_view text);  // of an array
+std::string json_unquote(std::string_view raw);  // a JSON string's content; other values as they are
+std::string json_quote(std::string_view text);
+std::string json_object(const JsonMembers& members);
+const std::string* json_find(const JsonMembers& members, std::string_view name);
+// The member's text (strings unquoted); empty if missing or null.
+std::string json_text(const JsonMembers& members, std::string_view name);
+bool json_true(const JsonMembers& members, std::string_view name);
+
+}  // namespace objectos

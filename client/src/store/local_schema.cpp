@@ -1,0 +1,320 @@
+#include "local_schema.h"
+
+#include "json_slices.h"
+#include "sqlite_handle.h"
+
+namespace objectos {
+
+int LocalObject::column_index(std::string_view wanted) const {
+  for (size_t i = 0; i < columns.size(); i++)
+    if (columns[i].name == wanted) return static_cast<int>(i);
+  return -1;
+}
+
+const char* const system_tables_sql = R"(
+CREATE TABLE _mutations(client_sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,
+  object TEXT NOT NULL, record_id TEXT NOT NULL, operation TEXT NOT NULL, data TEXT, original TEXT,
+  timestamp TEXT NOT NULL, version INTEGER, "group" TEXT, state TEXT NOT NULL DEFAULT 'pending',
+  synced INTEGER NOT NULL DEFAULT 0, verdict TEXT, frozen TEXT);
+CREATE INDEX _mutations_record ON _mutations(object, record_id, client_sequence);
+CREATE TABLE _base(object TEXT NOT NULL, record_id TEXT NOT NULL, image TEXT, version INTEGER,
+  PRIMARY KEY(object, record_id)) WITHOUT ROWID;
+CREATE TABLE _conflicts(conflict_id TEXT PRIMARY KEY, mutation_id TEXT, object TEXT, record_id TEXT,
+  reason TEXT, status TEXT, resolution TEXT, data TEXT);
+CREATE TABLE _group(id INTEGER PRIMARY KEY AUTOINCREMENT,
+  started_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));
+CREATE TABLE _applying(by TEXT);
+CREATE TABLE _replaced(object TEXT, record_id TEXT, image TEXT, version INTEGER);
+CREATE TABLE _tags(object TEXT NOT NULL, record_id TEXT NOT NULL, tag TEXT NOT NULL,
+  PRIMARY KEY(object, record_id));
+CREATE INDEX _tags_tag ON _tags(tag);
+CREATE TABLE _reread(object TEXT NOT NULL, record_id TEXT NOT NULL,
+  PRIMARY KEY(object, record_id)) WITHOUT ROWID;
+CREATE TABLE _rejections(mutation_id TEXT PRIMARY KEY, client_sequence INTEGER, object TEXT,
+  record_id TEXT, operation TEXT, data TEXT, original TEXT, reason TEXT, detail TEXT, before TEXT,
+  after TEXT, rejected_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));
+CREATE TABLE _sync_state(checkpoint TEXT, last_sync TEXT, client_id TEXT, user_id TEXT, epoch TEXT,
+  server TEXT, schema TEXT, confirmed INTEGER DEFAULT 0, complete INTEGER DEFAULT 0,
+  clock_offset_ms INTEGER DEFAULT 0, format INTEGER DEFAULT 1);
+)";
+const char* const drop_system_tables_sql = R"(
+DROP TABLE _mutations; DROP TABLE _base; DROP TABLE _conflicts; DROP TABLE _group;
+DROP TABLE _applying; DROP TABLE _replaced; DROP TABLE _tags; DROP TABLE _reread;
+DROP TABLE _rejections; DROP TABLE _sync_state;
+)";
+
+namespace {
+
+// SQLite's expression depth is limited to 1000: concatenate as a balanced tree, not a list.
+std::string joined(const std::vector<std::string>& parts, const char* with, size_t from, size_t to) {
+  if (to - from == 1) return parts[from];
+  size_t middle = from + (to - from) / 2;
+  return "(" + joined(parts, with, from, middle) + with + joined(parts, with, middle, to) + ")";
+}
+std::string joined(const std::vector<std::string>& parts, const char* with, const char* none) {
+  return parts.empty() ? none : joined(parts, with, 0, parts.size());
+}
+
+std::string member_name_sql(const LocalColumn& column) {
+  return quote_text("," + json_quote(column.name) + ":");
+}
+std::string field(const std::string& row, const LocalColumn& column) {
+  return row + "." + quote_name(column.name);
+}
+
+// {"a":…,"b":…} of the columns for which `condition` (of a column name expression) holds.
+template <typename Condition>
+std::string object_sql(const LocalObject& object, const std::string& row, bool generated,
+                       Condition condition) {
+  std::vector<std::string> parts;
+  for (const LocalColumn& column : object.columns) {
+    if (column.generated && !generated) continue;
+    std::string member = member_name_sql(column) + "||" + value_sql(column, row);
+    std::string when = condition(column);
+    parts.push_back(when.empty() ? "(" + member + ")"
+                                 : "CASE WHEN " + when + " THEN " + member + " ELSE '' END");
+  }
+  return "('{'||substr(" + joined(parts, "||", "''") + ",2)||'}')";
+}
+
+std::string key_changed_sql(const LocalObject& object) {
+  std::vector<std::string> parts;
+  for (const LocalColumn& column : object.columns)
+    if (column.is_key)
+      parts.push_back("(" + field("OLD", column) + " IS NOT " + field("NEW", column) + ")");
+  return joined(parts, " OR ", "0");
+}
+
+std::string any_changed_sql(const LocalObject& object) {
+  std::vector<std::string> parts;
+  for (const LocalColumn& column : object.columns)
+    if (!column.generated)
+      parts.push_back("(" + field("OLD", column) + " IS NOT " + field("NEW", column) + ")");
+  return joined(parts, " OR ", "0");
+}
+
+// Refuses what the server could never store, while the writer still can be told.
+std::string refuse_sql(const LocalObject& object) {
+  std::vector<std::string> nul, missing;
+  for (const LocalColumn& column : object.columns) {
+    std::string value = field("NEW", column);
+    if (column.kind != "bytes")
+      nul.push_back("(typeof(" + value + ")='text' AND instr(CAST(" + value +
+                    " AS BLOB),x'00')>0)");
+    if (column.is_key) missing.push_back("(" + value + " IS NULL)");
+  }
+  return "SELECT RAISE(ABORT,'a text holds U+0000, which PostgreSQL cannot store') WHERE " +
+         joined(nul, " OR ", "0") + ";SELECT RAISE(ABORT,'a key column is NULL') WHERE " +
+         joined(missing, " OR ", "0") + ";";
+}
+
+const char* const queue_head =
+    "INSERT INTO _mutations(id,object,record_id,operation,data,original,timestamp,version,\"group\")"
+    " SELECT lower(hex(randomblob(4))||'-'||hex(randomblob(2))||'-4'||substr(hex(randomblob(2)),2)"
+    "||'-'||substr('89AB',1+(random()&3),1)||substr(hex(randomblob(2)),2)||'-'||"
+    "hex(randomblob(6))),";
+const char* const queue_time =
+    ",strftime('%Y-%m-%dT%H:%M:%fZ','now'),";
+const char* const queue_group = ",(SELECT CAST(max(id) AS TEXT) FROM _group)";
+
+std::string queue_sql(const LocalObject& object, const std::string& row, const char* operation,
+                      const std::string& data, const std::string& original,
+                      const std::string& version, const std::string& where) {
+  return queue_head + quote_text(object.name) + "," + record_id_sql(object, row) + ",'" +
+         operation + "'," + data + "," + original + queue_time + version + queue_group +
+         (where.empty() ? "" : " WHERE " + where) + ";";
+}
+
+// WHERE NOT EXISTS, not OR IGNORE: an outer INSERT OR REPLACE overrides conflict clauses in here.
+std::string save_base_sql(const LocalObject& object, const std::string& row,
+                          const std::string& image, const std::string& version,
+                          const std::string& where) {
+  std::string name = quote_text(object.name), id = record_id_sql(object, row);
+  return "INSERT INTO _base(object,record_id,image,version) SELECT " + name + "," + id + "," +
+         image + "," + version + " WHERE NOT EXISTS(SELECT 1 FROM _base WHERE object=" + name +
+         " AND record_id=" + id + ")" + (where.empty() ? "" : " AND " + where) + ";";
+}
+
+std::string mark_unsynced_sql(const LocalObject& object, const std::string& more) {
+  return "UPDATE " + quote_name(object.name) + " SET _synced=0" + more + " WHERE " +
+         key_match_sql(object, quote_name(object.name), "NEW") + ";";
+}
+
+// A new row under NEW's key: an update if _replaced says that a row was there (OR REPLACE fires no
+// DELETE trigger), else an insert.
+std::string arrived_sql(const LocalObject& object, const std::string& where) {
+  std::string also = where.empty() ? "" : "(" + where + ") AND ";
+  std::string replaced = "EXISTS(SELECT 1 FROM _replaced)";
+  std::string image = "(SELECT image FROM _replaced)", version = "(SELECT version FROM _replaced)";
+  auto always = [](const LocalColumn&) { return std::string(); };
+  auto present = [](const LocalColumn& column) { return field("NEW", column) + " IS NOT NULL"; };
+  std::string sql = save_base_sql(object, "NEW", image, version, where);
+  sql += queue_sql(object, "NEW", "insert", object_sql(object, "NEW", false, present), "NULL",
+                   "NULL", also + "NOT " + replaced);
+  sql += queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, always), image,
+                   version, also + replaced);
+  std::string touch = mark_unsynced_sql(object, ",_version=" + version);
+  if (!where.empty()) touch.insert(touch.size() - 1, " AND (" + where + ")");
+  return sql + touch + "DELETE FROM _replaced;";
+}
+
+std::string notice_sql(const LocalObject& object) {
+  return "DELETE FROM _replaced;INSERT INTO _replaced(object,record_id,image,version) SELECT " +
+         quote_text(object.name) + "," + record_id_sql(object, "t") + "," + image_sql(object, "t") +
+         ",t._version FROM " + quote_name(object.name) + " t WHERE " +
+         key_match_sql(object, "t", "NEW") + ";";
+}
+
+std::string trigger_name(const std::string& object, const char* what) {
+  return quote_name("_queue_" + std::string(what) + "_" + object);
+}
+
+std::string trigger_sql(const LocalObject& object, const char* name, const std::string& event,
+                        const std::string& when, const std::string& body) {
+  return "CREATE TRIGGER " + trigger_name(object.name, name) + " " + event + " ON " +
+         quote_name(object.name) + " WHEN NOT EXISTS(SELECT 1 FROM _applying)" +
+         (when.empty() ? "" : " AND (" + when + ")") + " BEGIN " + body + " END;\n";
+}
+
+}  // namespace
+
+std::string value_sql(const LocalColumn& column, const std::string& row) {
+  std::string x = field(row, column);
+  if (column.kind == "integer")
+    return "CASE typeof(" + x + ") WHEN 'null' THEN 'null' WHEN 'integer' THEN CAST(" + x +
+           " AS TEXT) WHEN 'real' THEN printf('%!.17g'," + x + ") ELSE json_quote(CAST(" + x +
+           " AS TEXT)) END";
+  if (column.kind == "boolean")
+    return "CASE WHEN " + x + " IS NULL THEN 'null' WHEN typeof(" + x +
+           ") IN('text','blob') THEN json_quote(CAST(" + x + " AS TEXT)) WHEN " + x +
+           " THEN 'true' ELSE 'false' END";
+  if (column.kind == "float" && !column.is_key)
+    return "CASE WHEN typeof(" + x + ") NOT IN('real','integer') THEN json_quote(CAST(" + x +
+           " AS TEXT)) WHEN " + x + "=9e999 THEN '\"Infinity\"' WHEN " + x +
+           "=-9e999 THEN '\"-Infinity\"' ELSE printf('%!.17g'," + x + ") END";
+  if (column.kind == "numeric" || column.kind == "float")
+    return "CASE WHEN json_valid(CAST(" + x + " AS TEXT)) AND json_type(CAST(" + x +
+           " AS TEXT)) IN('integer','real') THEN CAST(" + x + " AS TEXT) ELSE json_quote(CAST(" +
+           x + " AS TEXT)) END";
+  if (column.kind == "bytes")
+    return "CASE WHEN " + x + " IS NULL THEN 'null' ELSE '\"\\\\x'||lower(hex(" + x + "))||'\"' END";
+  if (column.kind == "array")
+    return "CASE WHEN json_valid(CAST(" + x + " AS TEXT)) AND json_type(CAST(" + x +
+           " AS TEXT))='array' THEN CAST(" + x + " AS TEXT) ELSE json_quote(CAST(" + x +
+           " AS TEXT)) END";
+  return "json_quote(CAST(" + x + " AS TEXT))";
+}
+
+std::string record_id_sql(const LocalObject& object, const std::string& row) {
+  std::vector<std::string> parts;
+  for (const std::string& name : object.key) {
+    const LocalColumn& column = object.columns.at(static_cast<size_t>(object.column_index(name)));
+    std::string x = field(row, column);
+    if (object.key.size() == 1) {
+      if (column.kind == "boolean") return "CASE WHEN " + x + " THEN 'true' ELSE 'false' END";
+      if (column.kind == "bytes") return "('\\x'||lower(hex(" + x + ")))";
+      return "CAST(" + x + " AS TEXT)";
+    }
+    parts.push_back(value_sql(column, row));
+  }
+  return "('['||" + joined(parts, "||','||", "''") + "||']')";
+}
+
+std::string image_sql(const LocalObject& object, const std::string& row) {
+  return object_sql(object, row, true, [](const LocalColumn&) { return std::string(); });
+}
+
+std::string key_match_sql(const LocalObject& object, const std::string& left,
+                          const std::string& right) {
+  std::vector<std::string> parts;
+  for (const std::string& name : object.key)
+    parts.push_back("(" + left + "." + quote_name(name) + "=" + right + "." + quote_name(name) +
+                    ")");
+  return joined(parts, " AND ", "0");
+}
+
+std::string declared_type(const LocalColumn& column) {
+  if (column.kind == "boolean") return "BOOLEAN";
+  if (column.kind == "integer")
+    return column.type == "smallint" ? "SMALLINT" : column.type == "integer" ? "INT" : "BIGINT";
+  if (column.kind == "float") return column.is_key ? "TEXT" : "REAL";
+  if (column.kind == "bytes") return "BLOB";
+  return "TEXT";
+}
+
+std::string create_table_sql(const LocalObject& object, const std::string& table_name) {
+  std::string sql = "CREATE TABLE " + quote_name(table_name) + "(", key;
+  for (const LocalColumn& column : object.columns)
+    sql += quote_name(column.name) + " " + declared_type(column) + ",";
+  for (const std::string& name : object.key) key += (key.empty() ? "" : ",") + quote_name(name);
+  return sql + "_version BIGINT,_synced INTEGER NOT NULL DEFAULT 1,PRIMARY KEY(" + key + "));\n";
+}
+
+std::string create_triggers_sql(const LocalObject& object) {
+  std::string columns;
+  for (const LocalColumn& column : object.columns)
+    if (!column.generated) columns += (columns.empty() ? "" : ",") + quote_name(column.name);
+  auto changed = [](const LocalColumn& column) {
+    return field("OLD", column) + " IS NOT " + field("NEW", column);
+  };
+  std::string moved = key_changed_sql(object), stayed = "NOT(" + moved + ")";
+  std::string old_image = image_sql(object, "OLD");
+  std::string update = refuse_sql(object) + save_base_sql(object, "OLD", old_image, "OLD._version", "");
+  update += queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, changed),
+                      object_sql(object, "OLD", false, changed), "OLD._version", "");
+  update += mark_unsynced_sql(object, "") + "DELETE FROM _replaced;";
+  std::string leave = save_base_sql(object, "OLD", old_image, "OLD._version", "") +
+                      queue_sql(object, "OLD", "delete", "NULL", old_image, "OLD._version", "");
+  return trigger_sql(object, "notice", "BEFORE INSERT", "", notice_sql(object)) +
+         trigger_sql(object, "insert", "AFTER INSERT", "",
+                     refuse_sql(object) + arrived_sql(object, "")) +
+         trigger_sql(object, "notice_move", "BEFORE UPDATE OF " + columns, moved,
+                     notice_sql(object)) +
+         trigger_sql(object, "update", "AFTER UPDATE OF " + columns,
+                     "(" + stayed + ") AND (" + any_changed_sql(object) + ")", update) +
+         trigger_sql(object, "move", "AFTER UPDATE OF " + columns, moved,
+                     refuse_sql(object) + leave + arrived_sql(object, "")) +
+         trigger_sql(object, "delete", "AFTER DELETE", "", leave + "DELETE FROM _replaced;");
+}
+
+std::string drop_triggers_sql(const std::string& object) {
+  std::string sql;
+  for (const char* what : {"notice", "insert", "notice_move", "update", "move", "delete"})
+    sql += "DROP TRIGGER IF EXISTS " + trigger_name(object, what) + ";";
+  return sql;
+}
+
+std::vector<LocalObject> parse_schema(std::string_view schema_json) {
+  std::vector<LocalObject> objects;
+  JsonMembers schema = json_members(schema_json);
+  const std::string* list = json_find(schema, "objects");
+  if (list == nullptr)
+    throw StoreError(StoreErrorKind::invalid_input, "the schema names no objects");
+  for (const std::string& item : json_elements(*list)) {
+    JsonMembers members = json_members(item);
+    LocalObject object;
+    object.name = json_text(members, "object");
+    const std::string *key = json_find(members, "key"), *columns = json_find(members, "columns");
+    if (object.name.empty() || key == nullptr || columns == nullptr)
+      throw StoreError(StoreErrorKind::invalid_input, "the schema lacks a member", item);
+    for (const std::string& name : json_elements(*key)) object.key.push_back(json_unquote(name));
+    for (const std::string& text : json_elements(*columns)) {
+      JsonMembers column = json_members(text);
+      object.columns.push_back({json_text(column, "name"), json_text(column, "type"),
+                                json_text(column, "kind"), json_true(column, "generated"), false});
+    }
+    for (const std::string& name : object.key) {
+      int at = object.column_index(name);
+      if (at < 0) throw StoreError(StoreErrorKind::invalid_input, "a key column is missing", name);
+      object.columns[static_cast<size_t>(at)].is_key = true;
+    }
+    objects.push_back(std::move(object));
+  }
+  return objects;
+}
+
+std::string schema_epoch(std::string_view schema_json) {
+  return json_text(json_members(schema_json), "epoch");
+}
+
+}  // namespace objectos
