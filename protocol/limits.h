@@ -1,0 +1,52 @@
+// Every limit of the protocol, with the reason for each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace objectos::limits {
+
+// The protocol's version, in sync_hello() and sync_schema(); another major one is upgrade_required.
+inline constexpr int protocol_version = 1;
+
+// A request is held in memory several times over (text, tree, rows), and a backend has no room
+// for more than a few hundred megabytes.
+inline constexpr std::size_t request_bytes_max = std::size_t{64} << 20;
+
+// One value: a 20 MB blob as hex is 40 MB, which must pass; beyond it no request could carry it.
+inline constexpr std::size_t string_bytes_max = std::size_t{48} << 20;
+
+// Nested values come from jsonb and arrays, which people write by hand; 64 levels are more than
+// anyone does, and keep everything that walks a tree by recursion far from the stack's end.
+inline constexpr int json_depth_max = 64;
+
+// A record has at most 1,600 columns, but a JSON column may hold maps; the cap bounds the look-up
+// for duplicate keys.
+inline constexpr std::size_t json_members_max = 1'000'000;
+
+// One push is one transaction that holds row locks; 10,000 mutations stay below some seconds.
+inline constexpr std::size_t mutations_per_push_max = 10'000;
+
+// A page is built in memory on both sides.
+inline constexpr std::int32_t page_mutations_max = 100'000;
+inline constexpr std::int32_t page_mutations_default = 100;
+
+// A key of 2,000 characters outside ASCII, percent-encoded or as a composite, and some room;
+// PostgreSQL's own index limit is 2,704 bytes.
+inline constexpr std::size_t record_id_bytes_max = 32'768;
+
+// Names of objects and columns: schema and table of 63 bytes each and a dot, with room for
+// names given by sync_enable.
+inline constexpr std::size_t name_bytes_max = 512;
+
+// Client ids stand in every log row and index.
+inline constexpr std::size_t client_id_bytes_max = 256;
+
+// user, device and group: labels that are stored with every mutation.
+inline constexpr std::size_t label_bytes_max = 256;
+
+// A checkpoint lists the transactions in flight (42 characters each at most, as many as
+// max_connections + max_prepared_transactions, in each segment) and the objects with their state.
+inline constexpr std::size_t checkpoint_bytes_max = std::size_t{4} << 20;
+
+}  // namespace objectos::limits
