@@ -1,0 +1,70 @@
+// The initial sync: rows straight into the tables, triggers afterwards, one transaction.
+#include <cmath>
+
+#include "../fault_point.h"
+#include "store.h"
+
+namespace objectos {
+namespace {
+
+class StoreLoader : public BulkLoader {
+ public:
+  explicit StoreLoader(Store& store) : store_(store), transaction_(store.database()) {
+    for (const auto& object : store.objects())
+      run_sql(store.database(), drop_triggers_sql(object.name));
+  }
+  void begin_object(const std::string& name) override {
+    const LocalObject& object = store_.writer(name).object();
+    std::string names, values;
+    for (const auto& column : object.columns) {
+      names += quote_name(column.name) + ",";
+      values += "?,";
+    }
+    run_sql(store_.database(), "DELETE FROM " + quote_name(name) + " WHERE _synced=1");
+    insert_ = Statement(store_.database(), "INSERT OR IGNORE INTO " + quote_name(name) + "(" +
+                                               names + "_version) VALUES(" + values + "?)");
+    at_ = 1;
+  }
+  void bind_null() override { sqlite3_bind_null(insert_.handle(), at_++); }
+  void bind_int64(int64_t value) override { sqlite3_bind_int64(insert_.handle(), at_++, value); }
+  void bind_double(double value) override {
+    if (std::isnan(value)) return bind_text("NaN");
+    if (std::isinf(value)) return bind_text(value > 0 ? "Infinity" : "-Infinity");
+    sqlite3_bind_double(insert_.handle(), at_++, value);
+  }
+  void bind_text(std::string_view value) override { insert_.bind(at_++, value); }
+  void bind_blob(std::string_view value) override {
+    sqlite3_bind_blob64(insert_.handle(), at_++, value.empty() ? "" : value.data(), value.size(),
+                        SQLITE_TRANSIENT);
+  }
+  void end_row() override {
+    insert_.run();
+    at_ = 1;
+    rows_++;
+  }
+  int64_t rows() const override { return rows_; }
+  void finish(const std::string& checkpoint, const std::string& synced_at) override {
+    insert_ = Statement();
+    for (const auto& object : store_.objects())
+      run_sql(store_.database(), create_triggers_sql(object));
+    Statement state(store_.database(),
+                    "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=1");
+    state.bind(1, std::string_view(checkpoint)).bind(2, std::string_view(synced_at)).run();
+    fault_point("store.load.before_commit");
+    transaction_.commit();
+    fault_point("store.load.after_commit");
+  }
+
+ private:
+  Store& store_;
+  WriteTransaction transaction_;
+  Statement insert_;
+  int at_ = 1;
+  int64_t rows_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<BulkLoader> Store::begin_load() { return std::make_unique<StoreLoader>(*this); }
+
+}  // namespace objectos

@@ -1,0 +1,118 @@
+// Local row = base image (+) queued mutations, in client_sequence order.
+#include "store.h"
+
+namespace objectos {
+namespace {
+
+void overlay(JsonMembers& row, const JsonMembers& data) {
+  for (const auto& [name, raw] : data) {
+    bool found = false;
+    for (auto& member : row)
+      if (member.first == name) {
+        member.second = raw;
+        found = true;
+      }
+    if (!found) row.emplace_back(name, raw);
+  }
+}
+
+// The server prints 0.1, SQLite 0.10000000000000001: the same double.
+bool same_value(const LocalColumn& column, const std::string* left, const std::string* right) {
+  std::string a = left == nullptr ? "null" : *left, b = right == nullptr ? "null" : *right;
+  if (column.kind == "float" && a[0] != '"' && b[0] != '"' && a != "null" && b != "null")
+    return std::stod(a) == std::stod(b);
+  return json_unquote(a) == json_unquote(b) && (a == "null") == (b == "null");
+}
+
+}  // namespace
+
+JsonMembers changed_fields(const std::string& operation, const std::string& data,
+                           const std::string& original) {
+  JsonMembers fields = data.empty() ? JsonMembers() : json_members(data);
+  if (operation != "update" || original.empty()) return fields;
+  JsonMembers before = json_members(original);
+  std::erase_if(fields, [&](const JsonMember& field) {
+    const std::string* old = json_find(before, field.first);
+    return old != nullptr && *old == field.second;
+  });
+  return fields;
+}
+
+Row applied(Row row, const std::string& operation, const JsonMembers& data) {
+  if (operation == "delete") return std::nullopt;
+  if (!row && operation == "update") return row;
+  if (!row) row.emplace();
+  overlay(*row, data);
+  return row;
+}
+
+Row Store::expected_row(const std::string& object, const std::string& record_id,
+                        std::optional<int64_t>* version) const {
+  Statement base(database_, "SELECT image,version FROM _base WHERE object=? AND record_id=?");
+  base.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
+  Row row;
+  if (base.step()) {
+    if (!base.is_null(0)) row = json_members(base.text(0));
+    if (version != nullptr) *version = base.integer_or_none(1);
+  }
+  for (const auto& mutation :
+       select_queue("object=?1 AND record_id=?2", object, record_id))
+    row = applied(std::move(row), mutation.operation,
+                  changed_fields(mutation.operation, mutation.data, mutation.original));
+  return row;
+}
+
+void Store::rebase(const std::string& object, const std::string& record_id) {
+  Statement base(database_, "SELECT 1 FROM _base WHERE object=? AND record_id=?");
+  base.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
+  if (!base.step()) return;
+  base.reset();
+  std::optional<int64_t> version;
+  Row row = expected_row(object, record_id, &version);
+  Statement queued(database_, "SELECT 1 FROM _mutations WHERE object=? AND record_id=? LIMIT 1");
+  queued.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
+  bool pending = queued.step();
+  if (knows(object)) {
+    RowWriter& table = writer(object);
+    table.remove(record_id, std::nullopt);
+    if (row) table.upsert(*row, version, !pending, true);
+  }
+  if (pending) return;
+  Statement drop(database_, "DELETE FROM _base WHERE object=? AND record_id=?");
+  drop.bind(1, std::string_view(object)).bind(2, std::string_view(record_id)).run();
+}
+
+std::vector<LocalDifference> Store::verify_local() const {
+  std::vector<LocalDifference> differences;
+  Statement records(database_,
+                    "SELECT object,record_id FROM _base UNION SELECT object,record_id FROM "
+                    "_mutations");
+  while (records.step()) {
+    std::string object = records.text(0), id = records.text(1);
+    if (!knows(object)) continue;
+    Row wanted = expected_row(object, id, nullptr);
+    std::optional<std::string> found = row_json(object, id);
+    bool same = wanted.has_value() == found.has_value();
+    if (wanted && found) {
+      JsonMembers there = json_members(*found);
+      for (const LocalColumn& column : writer(object).object().columns)
+        same = same && same_value(column, json_find(*wanted, column.name),
+                                  json_find(there, column.name));
+    }
+    if (!same)
+      differences.push_back({object, id, wanted ? json_object(*wanted) : "", found.value_or("")});
+  }
+  for (const LocalObject& object : objects_) {
+    Statement rows(database_, "SELECT " + record_id_sql(object, "t") + " FROM " +
+                                  quote_name(object.name) + " t WHERE _synced=0 AND NOT EXISTS("
+                                  "SELECT 1 FROM _base b WHERE b.object=" +
+                                  quote_text(object.name) + " AND b.record_id=" +
+                                  record_id_sql(object, "t") + ")");
+    while (rows.step())
+      differences.push_back(
+          {object.name, rows.text(0), "", row_json(object.name, rows.text(0)).value_or("")});
+  }
+  return differences;
+}
+
+}  // namespace objectos

@@ -1,0 +1,218 @@
+// One pull round, one transaction. Records without queued work go straight to their table; the
+// others change their base image and are computed again at the end.
+#include <set>
+#include <unordered_set>
+
+#include "../fault_point.h"
+#include "store.h"
+
+namespace objectos {
+namespace {
+
+class StoreRound : public RoundApplier {
+ public:
+  explicit StoreRound(Store& store)
+      : store_(store), transaction_(store.database()), applying_(store.database()) {
+    Statement rows(store_.database(), "SELECT object,record_id FROM _base");
+    while (rows.step()) based_.insert(rows.text(0) + '\x1f' + rows.text(1));
+    run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
+  }
+
+  void apply(const PulledRow& row) override {
+    if (row.kind == "mutation") return mutation(row);
+    if (row.kind == "acknowledgement") return acknowledgement(row);
+    if (row.kind == "schema") {
+      store_.migrate_tables(row.data);
+      result_.schema_changed = true;
+    } else if (row.kind == "reread") {
+      reread(row);
+    } else if (row.kind == "truncate") {
+      truncate(row);
+    } else if (row.kind == "removal") {
+      removal(row);
+    } else if (row.kind == "conflict") {
+      conflict(row);
+    } else if (row.kind == "checkpoint") {
+      checkpoint_ = true;
+      result_.checkpoint = row.checkpoint;
+      result_.has_more = row.has_more;
+    } else {
+      throw StoreError(StoreErrorKind::invalid_input, "a pulled row of unknown kind", row.kind);
+    }
+  }
+
+  RoundResult commit(const std::string& synced_at) override {
+    if (!checkpoint_)
+      throw StoreError(StoreErrorKind::invalid_input, "the round ended without a checkpoint");
+    Statement gone(store_.database(),
+                   "DELETE FROM _mutations WHERE state='judged' AND synced=2 RETURNING id,object,"
+                   "record_id");
+    while (gone.step()) {
+      result_.acknowledged.push_back(gone.text(0));
+      touched_.insert({gone.text(1), gone.text(2)});
+    }
+    for (const auto& [object, record_id] : touched_) store_.rebase(object, record_id);
+    Statement state(store_.database(),
+                    "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=1");
+    state.bind(1, std::string_view(result_.checkpoint)).bind(2, std::string_view(synced_at)).run();
+    applying_.done();
+    fault_point("store.round.before_commit");
+    transaction_.commit();
+    fault_point("store.round.after_commit");
+    return std::move(result_);
+  }
+
+ private:
+  bool based(const PulledRow& row) const {
+    return !based_.empty() && based_.count(row.object + '\x1f' + row.record_id) > 0;
+  }
+
+  void set_base(const PulledRow& row, const std::string& operation, const std::string& data) {
+    touched_.insert({row.object, row.record_id});
+    Statement read(store_.database(),
+                   "SELECT image,version FROM _base WHERE object=? AND record_id=?");
+    read.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id));
+    if (!read.step()) return;
+    if (row.version && read.integer(1) > *row.version) return;
+    Row image;
+    if (!read.is_null(0)) image = json_members(read.text(0));
+    read.reset();
+    image = applied(std::move(image), operation, data.empty() ? JsonMembers() : json_members(data));
+    Statement write(store_.database(),
+                    "UPDATE _base SET image=?,version=? WHERE object=? AND record_id=?");
+    if (image)
+      write.bind(1, std::string_view(json_object(*image)));
+    else
+      write.bind_null(1);
+    write.bind(2, row.version).bind(3, std::string_view(row.object));
+    write.bind(4, std::string_view(row.record_id)).run();
+  }
+
+  void mutation(const PulledRow& row) {
+    if (!row.tag.empty()) {
+      Statement tag(store_.database(), "INSERT OR REPLACE INTO _tags VALUES(?,?,?)");
+      tag.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id));
+      tag.bind(3, std::string_view(row.tag)).run();
+    }
+    if (rereading_.count(row.object) > 0) seen(row);
+    result_.changes.push_back(
+        {row.object, row.record_id, row.operation == "delete" ? "delete" : "upsert"});
+    if (based(row)) return set_base(row, row.operation, row.data);
+    RowWriter& table = store_.writer(row.object);
+    if (row.operation == "delete") {
+      table.remove(row.record_id, row.version);
+    } else if (row.operation == "insert") {
+      table.upsert(json_members(row.data), row.version, true, false);
+    } else if (!table.update(row.record_id, json_members(row.data), row.version)) {
+      result_.missing_rows++;
+    }
+  }
+
+  void acknowledgement(const PulledRow& row) {
+    auto found = store_.select_queue("id=?1", row.id);
+    if (found.empty()) return;
+    JsonMembers data = row.data.empty() ? JsonMembers() : json_members(row.data);
+    const QueuedMutation& own = found[0];
+    if (json_true(data, "absorb"))
+      set_base(row, own.operation,
+               json_object(changed_fields(own.operation, own.data, own.original)));
+    std::string verdict = json_object({{"status", json_quote(json_text(data, "status"))},
+                                       {"version", row.version ? std::to_string(*row.version)
+                                                               : std::string("null")}});
+    Statement judge(store_.database(),
+                    "UPDATE _mutations SET state='judged',synced=2,verdict=coalesce(verdict,?) "
+                    "WHERE client_sequence=?");
+    judge.bind(1, std::string_view(verdict)).bind(2, own.client_sequence).run();
+  }
+
+  void seen(const PulledRow& row) {
+    Statement mark(store_.database(), "INSERT OR IGNORE INTO _reread VALUES(?,?)");
+    mark.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id)).run();
+  }
+
+  void drop(const std::string& object, const std::string& record_id,
+            std::optional<int64_t> version) {
+    PulledRow row;
+    row.object = object, row.record_id = record_id, row.version = version;
+    result_.changes.push_back({object, record_id, "delete"});
+    if (based(row)) return set_base(row, "delete", "");
+    store_.writer(object).remove(record_id, version);
+  }
+
+  std::vector<std::string> column_of(const std::string& sql, const std::string& object) {
+    Statement rows(store_.database(), sql);
+    if (sqlite3_bind_parameter_count(rows.handle()) > 0) rows.bind(1, std::string_view(object));
+    std::vector<std::string> found;
+    while (rows.step()) found.push_back(rows.text(0));
+    return found;
+  }
+
+  void reread(const PulledRow& row) {
+    Statement clear(store_.database(), "DELETE FROM _reread WHERE object=?");
+    if (row.operation == "begin") {
+      rereading_.insert(row.object);
+      clear.bind(1, std::string_view(row.object)).run();
+      return;
+    }
+    const LocalObject& object = store_.writer(row.object).object();
+    std::string not_sent = " NOT IN (SELECT record_id FROM _reread WHERE object=?1)";
+    std::string id = record_id_sql(object, "t");
+    for (const auto& gone : column_of("SELECT " + id + " FROM " + quote_name(object.name) +
+                                          " t WHERE _synced=1 AND " + id + not_sent,
+                                      row.object))
+      drop(row.object, gone, std::nullopt);
+    for (const auto& gone :
+         column_of("SELECT record_id FROM _base WHERE object=?1 AND record_id" + not_sent,
+                   row.object))
+      drop(row.object, gone, std::nullopt);
+    rereading_.erase(row.object);
+    clear.bind(1, std::string_view(row.object)).run();
+  }
+
+  void truncate(const PulledRow& row) {
+    store_.writer(row.object).remove_older(row.version);
+    for (const auto& id :
+         column_of("SELECT record_id FROM _base WHERE object=?1 AND coalesce(version,0)<" +
+                       (row.version ? std::to_string(*row.version) : "9223372036854775807"),
+                   row.object))
+      drop(row.object, id, row.version);
+    result_.changes.push_back({row.object, "", "delete"});
+  }
+
+  void removal(const PulledRow& row) {
+    if (row.tag.empty()) return drop(row.object, row.record_id, std::nullopt);
+    std::string object, id;
+    {
+      Statement tag(store_.database(), "DELETE FROM _tags WHERE tag=? RETURNING object,record_id");
+      tag.bind(1, std::string_view(row.tag));
+      if (!tag.step()) return;
+      object = tag.text(0), id = tag.text(1);
+    }
+    drop(object, id, std::nullopt);
+  }
+
+  void conflict(const PulledRow& row) {
+    JsonMembers data = json_members(row.data);
+    Statement keep(store_.database(), "INSERT OR REPLACE INTO _conflicts VALUES(?,?,?,?,?,?,?,?)");
+    int at = 1;
+    for (const char* name : {"conflict_id", "mutation_id", "object", "record_id", "reason",
+                             "status", "resolution"})
+      keep.bind_text_or_null(at++, json_text(data, name));
+    keep.bind(at, std::string_view(row.data)).run();
+  }
+
+  Store& store_;
+  WriteTransaction transaction_;
+  Applying applying_;
+  std::unordered_set<std::string> based_;
+  std::set<std::pair<std::string, std::string>> touched_;
+  std::set<std::string> rereading_;
+  RoundResult result_;
+  bool checkpoint_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<RoundApplier> Store::begin_round() { return std::make_unique<StoreRound>(*this); }
+
+}  // namespace objectos

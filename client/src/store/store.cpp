@@ -1,0 +1,239 @@
+// The file: create, open, lock, detach, state, migration.
+#include "store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../fault_point.h"
+
+namespace objectos {
+namespace {
+
+constexpr int64_t application_id = 0x4F53594E;  // 'OSYN'
+constexpr int64_t file_format = 1;
+
+int64_t pragma(sqlite3* database, const std::string& name) {
+  Statement statement(database, "PRAGMA " + name);
+  return statement.step() ? statement.integer(0) : 0;
+}
+
+void set_state(sqlite3* database, const std::string& column, std::string_view value) {
+  Statement statement(database, "UPDATE _sync_state SET " + column + "=?");
+  statement.bind_text_or_null(1, value).run();
+}
+
+bool file_exists(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && info.st_size > 0;
+}
+
+}  // namespace
+
+Store::~Store() {
+  writers_.clear();
+  sqlite3_close_v2(database_);
+  if (lock_file_ >= 0) ::close(lock_file_);
+}
+
+void Store::connect(const std::string& path, Mode mode, bool may_create) {
+  if (!may_create && !file_exists(path))
+    throw StoreError(StoreErrorKind::not_found, "there is no local database " + path, {},
+                     "Make one with clone.");
+  if (mode == Mode::engine) {
+    lock_file_ = ::open((path + "-engine-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock_file_ < 0)
+      throw StoreError(StoreErrorKind::not_found, "cannot write beside " + path);
+    if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0)
+      throw StoreError(StoreErrorKind::locked, "another engine has " + path + " open", {},
+                       "Only one engine may sync a file at a time: stop the other one.");
+  }
+  int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
+  int code = sqlite3_open_v2(path.c_str(), &database_, flags, nullptr);
+  if (code != SQLITE_OK) throw_sqlite(database_, code);
+  sqlite3_busy_timeout(database_, 10000);
+  int64_t owner = pragma(database_, "application_id");
+  if (!may_create && owner != application_id)
+    throw StoreError(StoreErrorKind::not_ours, path + " is not a file of objectos-sync", {},
+                     "Name a file made by clone.");
+  if (owner == application_id && pragma(database_, "user_version") > file_format)
+    throw StoreError(StoreErrorKind::newer_format, path + " was written by a newer version", {},
+                     "Install that version.");
+  run_sql(database_, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+  // One connection checkpoints: several at once could damage the WAL in SQLite before 3.51.3.
+  if (mode == Mode::tool) run_sql(database_, "PRAGMA wal_autocheckpoint=0");
+}
+
+void Store::load_schema() {
+  writers_.clear();
+  std::string schema = state().schema;
+  objects_ = schema.empty() ? std::vector<LocalObject>() : parse_schema(schema);
+}
+
+std::unique_ptr<LocalDatabase> LocalDatabase::create(const CreateOptions& options) {
+  auto store = std::make_unique<Store>();
+  store->connect(options.path, Mode::engine, true);
+  sqlite3* database = store->database();
+  WriteTransaction transaction(database);
+  if (pragma(database, "application_id") == application_id) {
+    if (store->state().complete)
+      throw StoreError(StoreErrorKind::exists, options.path + " is a local database already", {},
+                       "Sync it, or clone into another file.");
+    store->load_schema();
+    for (const auto& object : store->objects())
+      run_sql(database, "DROP TABLE IF EXISTS " + quote_name(object.name));
+    run_sql(database, drop_system_tables_sql);
+  }
+  for (const auto& object : parse_schema(options.schema)) {
+    Statement taken(database, "SELECT 1 FROM sqlite_master WHERE name=? COLLATE NOCASE");
+    taken.bind(1, std::string_view(object.name));
+    if (taken.step())
+      throw StoreError(StoreErrorKind::exists, "the file has a table named " + object.name, {},
+                       "Rename it, or clone into another file.");
+    run_sql(database, create_table_sql(object, object.name));
+  }
+  run_sql(database, system_tables_sql);
+  run_sql(database, "PRAGMA application_id=" + std::to_string(application_id) +
+                        "; PRAGMA user_version=" + std::to_string(file_format));
+  Statement state(database,
+                  "INSERT INTO _sync_state(client_id,user_id,epoch,server,schema) VALUES"
+                  "(?,?,?,?,?)");
+  state.bind(1, std::string_view(options.client_id)).bind(2, std::string_view(options.user_id));
+  state.bind(3, std::string_view(options.epoch)).bind(4, std::string_view(options.server));
+  state.bind(5, std::string_view(options.schema)).run();
+  fault_point("store.create.before_commit");
+  transaction.commit();
+  fault_point("store.create.after_commit");
+  store->load_schema();
+  return store;
+}
+
+std::unique_ptr<LocalDatabase> LocalDatabase::open(const std::string& path, Mode mode) {
+  auto store = std::make_unique<Store>();
+  store->connect(path, mode, false);
+  store->load_schema();
+  return store;
+}
+
+bool LocalDatabase::is_ours(const std::string& path) {
+  try {
+    open(path, Mode::tool);
+    return true;
+  } catch (const StoreError&) {
+    return false;
+  }
+}
+
+void LocalDatabase::detach(const std::string& path) {
+  Store store;
+  store.connect(path, Mode::engine, false);
+  store.load_schema();
+  WriteTransaction transaction(store.database());
+  for (const auto& object : store.objects()) {
+    std::string name = quote_name(object.name);
+    run_sql(store.database(), drop_triggers_sql(object.name) + "ALTER TABLE " + name +
+                                  " DROP COLUMN _version; ALTER TABLE " + name +
+                                  " DROP COLUMN _synced;");
+  }
+  run_sql(store.database(), drop_system_tables_sql);
+  run_sql(store.database(), "PRAGMA application_id=0; PRAGMA user_version=0;");
+  transaction.commit();
+}
+
+RowWriter& Store::writer(const std::string& name) const {
+  auto found = writers_.find(name);
+  if (found != writers_.end()) return *found->second;
+  for (const LocalObject& object : objects_)
+    if (object.name == name)
+      return *(writers_[name] = std::make_unique<RowWriter>(database_, object));
+  throw StoreError(StoreErrorKind::invalid_input, "the local schema has no object " + name);
+}
+
+bool Store::knows(const std::string& name) const {
+  for (const LocalObject& object : objects_)
+    if (object.name == name) return true;
+  return false;
+}
+
+SyncState Store::state() const {
+  Statement row(database_,
+                "SELECT checkpoint,last_sync,client_id,user_id,epoch,server,schema,complete,"
+                "clock_offset_ms,format FROM _sync_state");
+  SyncState state;
+  if (!row.step()) return state;
+  state.checkpoint = row.text(0), state.last_sync = row.text(1), state.client_id = row.text(2);
+  state.user_id = row.text(3), state.epoch = row.text(4), state.server = row.text(5);
+  state.schema = row.text(6), state.complete = row.integer(7) != 0;
+  state.clock_offset_ms = row.integer(8), state.format = row.integer(9);
+  state.confirmed = confirmed();
+  return state;
+}
+
+void Store::set_identity(const std::string& client_id, const std::string& user_id,
+                         const std::string& epoch) {
+  Statement update(database_, "UPDATE _sync_state SET client_id=?,user_id=?,epoch=?");
+  update.bind(1, std::string_view(client_id)).bind(2, std::string_view(user_id));
+  update.bind(3, std::string_view(epoch)).run();
+}
+void Store::set_server(const std::string& server) { set_state(database_, "server", server); }
+void Store::set_clock_offset(int64_t milliseconds) {
+  set_state(database_, "clock_offset_ms", std::to_string(milliseconds));
+}
+void Store::forget_checkpoint() { set_state(database_, "checkpoint", ""); }
+void Store::limit_pages(int64_t pages) {
+  pragma(database_, "max_page_count=" + std::to_string(pages));
+}
+
+std::optional<std::string> Store::row_json(const std::string& object,
+                                           const std::string& record_id) const {
+  return writer(object).read(record_id, nullptr);
+}
+
+void Store::migrate(const std::string& schema) {
+  if (state().schema == schema) return;
+  WriteTransaction transaction(database_);
+  Applying applying(database_);
+  migrate_tables(schema);
+  applying.done();
+  fault_point("store.migrate.before_commit");
+  transaction.commit();
+  fault_point("store.migrate.after_commit");
+}
+
+// Every changed table is built anew and filled with the columns that both have; base images and
+// queue are JSON by column name and need no change.
+void Store::migrate_tables(const std::string& schema) {
+  writers_.clear();
+  std::vector<LocalObject> next = parse_schema(schema), last = objects_;
+  auto find = [](const std::vector<LocalObject>& list, const std::string& name) {
+    for (const auto& object : list)
+      if (object.name == name) return &object;
+    return static_cast<const LocalObject*>(nullptr);
+  };
+  for (const LocalObject& object : last)
+    if (find(next, object.name) == nullptr)
+      run_sql(database_, "DROP TABLE " + quote_name(object.name));
+  for (const LocalObject& object : next) {
+    const LocalObject* before = find(last, object.name);
+    std::string name = quote_name(object.name);
+    if (before != nullptr) {
+      run_sql(database_, drop_triggers_sql(object.name));
+      if (create_table_sql(*before, "t") != create_table_sql(object, "t")) {
+        std::string both = "_version,_synced";
+        for (const LocalColumn& column : object.columns)
+          if (before->column_index(column.name) >= 0) both += "," + quote_name(column.name);
+        run_sql(database_, create_table_sql(object, "_new_table") + "INSERT INTO _new_table(" +
+                               both + ") SELECT " + both + " FROM " + name + "; DROP TABLE " +
+                               name + "; ALTER TABLE _new_table RENAME TO " + name + ";");
+      }
+    } else {
+      run_sql(database_, create_table_sql(object, object.name));
+    }
+    run_sql(database_, create_triggers_sql(object));
+  }
+  set_state(database_, "schema", schema);
+  objects_ = std::move(next);
+}
+
+}  // namespace objectos

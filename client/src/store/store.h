@@ -1,0 +1,84 @@
+// The implementation of LocalDatabase, spread over files by role: store.cpp (file, state), queue.cpp
+// (batches and verdicts), rebase.cpp (base image (+) queue), round_applier.cpp, bulk_loader.cpp.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "row_writer.h"
+
+namespace objectos {
+
+// What the queue makes of a record: nullopt = no row.
+using Row = std::optional<JsonMembers>;
+Row applied(Row row, const std::string& operation, const JsonMembers& data);
+// An update's data without the fields that it did not change.
+JsonMembers changed_fields(const std::string& operation, const std::string& data,
+                           const std::string& original);
+
+class Store : public LocalDatabase {
+ public:
+  Store() = default;
+  ~Store() override;
+  void connect(const std::string& path, Mode mode, bool may_create);
+  void load_schema();
+
+  const std::vector<LocalObject>& objects() const override { return objects_; }
+  SyncState state() const override;
+  void set_identity(const std::string& client_id, const std::string& user_id,
+                    const std::string& epoch) override;
+  void set_server(const std::string& server) override;
+  void set_clock_offset(int64_t milliseconds) override;
+  void forget_checkpoint() override;
+  void migrate(const std::string& schema) override;
+  std::unique_ptr<BulkLoader> begin_load() override;
+  std::unique_ptr<RoundApplier> begin_round() override;
+  StoreCounters counters() const override;
+  std::vector<QueuedMutation> next_batch(size_t max) override;
+  std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts) override;
+  std::vector<QueuedMutation> queue() const override;
+  int64_t confirmed() const override;
+  void renumber_queue(const std::string& client_id) override;
+  std::vector<LocalConflict> conflicts(bool open_only) const override;
+  void store_conflict_resolved(const std::string& id, const std::string& resolution) override;
+  std::vector<Rejection> rejections() const override;
+  std::vector<LocalDifference> verify_local() const override;
+  std::optional<std::string> row_json(const std::string& object,
+                                      const std::string& record_id) const override;
+  void limit_pages(int64_t pages) override;
+
+  sqlite3* database() const { return database_; }
+  RowWriter& writer(const std::string& object) const;
+  bool knows(const std::string& object) const;
+  std::vector<QueuedMutation> select_queue(const std::string& where, std::string_view first = {},
+                                           std::string_view second = {}) const;
+  // Within a transaction with _applying set:
+  void migrate_tables(const std::string& schema);
+  Row expected_row(const std::string& object, const std::string& record_id,
+                   std::optional<int64_t>* version) const;
+  // Writes base (+) queue to the local row; drops the base image when nothing is queued.
+  void rebase(const std::string& object, const std::string& record_id);
+
+ private:
+  friend std::unique_ptr<LocalDatabase> open_store(const std::string&, Mode);
+  Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
+  std::string frozen_payload(const QueuedMutation& mutation);
+  sqlite3* database_ = nullptr;
+  int lock_file_ = -1;
+  std::vector<LocalObject> objects_;
+  mutable std::map<std::string, std::unique_ptr<RowWriter>> writers_;
+};
+
+// Keeps the queue triggers still inside one transaction.
+class Applying {
+ public:
+  explicit Applying(sqlite3* database) : database_(database) {
+    run_sql(database_, "INSERT INTO _applying VALUES('engine')");
+  }
+  void done() { run_sql(database_, "DELETE FROM _applying"); }
+
+ private:
+  sqlite3* database_;
+};
+
+}  // namespace objectos
