@@ -65,6 +65,11 @@ class StoreLoader : public BulkLoader {
 
 }  // namespace
 
-std::unique_ptr<BulkLoader> Store::begin_load() { return std::make_unique<StoreLoader>(*this); }
+std::unique_ptr<BulkLoader> Store::begin_load() {
+  if (!queue().empty())
+    throw StoreError(StoreErrorKind::invalid_input, "a bulk load would pass over queued edits", {},
+                     "Use forget_checkpoint() and a round: it keeps the queue.");
+  return std::make_unique<StoreLoader>(*this);
+}
 
 }  // namespace objectos

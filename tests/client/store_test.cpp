@@ -1,0 +1,244 @@
+// The local database by its promises: real SQLite files; local writes come from the sqlite3 shell,
+// because any program may write.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "../../client/src/store/local_database.h"
+
+using namespace objectos;
+
+namespace {
+
+const char* const schema = R"({"epoch":"e","protocol":1,"objects":[{"object":"order","key":["id"],
+"columns":[{"name":"id","type":"text","kind":"text"},{"name":"na\"me","type":"text","kind":"text"},
+{"name":"n","type":"bigint","kind":"integer"},{"name":"f","type":"double precision","kind":"float"},
+{"name":"d","type":"numeric","kind":"numeric"},{"name":"b","type":"bytea","kind":"bytes"},
+{"name":"ok","type":"boolean","kind":"boolean"},{"name":"a","type":"text[]","kind":"array"},
+{"name":"j","type":"jsonb","kind":"json"}]}]})";
+
+struct File {
+  std::filesystem::path directory;
+  std::string path;
+  std::unique_ptr<LocalDatabase> db;
+  File() {
+    char name[] = "/tmp/store_test.XXXXXX";
+    directory = mkdtemp(name);
+    path = directory / "phone.db";
+    db = LocalDatabase::create({path, "phone-1", "ann", "e", "postgresql:///crm", schema});
+    db->begin_load()->finish("c0", "2026-01-01T00:00:00Z");
+  }
+  ~File() {
+    db.reset();
+    std::filesystem::remove_all(directory);
+  }
+  int shell(const std::string& sql) {
+    std::ofstream(directory / "in.sql") << sql << "\n";
+    return std::system(("sqlite3 -bail " + path + " <" + (directory / "in.sql").string() +
+                        " >/dev/null 2>&1").c_str());
+  }
+  RoundResult round(std::vector<PulledRow> rows) {
+    auto applier = db->begin_round();
+    for (const auto& row : rows) applier->apply(row);
+    PulledRow last;
+    last.kind = "checkpoint", last.checkpoint = "c1";
+    applier->apply(last);
+    return applier->commit("2026-01-02T00:00:00Z");
+  }
+  std::string row(const std::string& id) { return db->row_json("order", id).value_or(""); }
+};
+
+PulledRow pulled(const std::string& operation, const std::string& id, const std::string& data,
+                 int64_t version) {
+  PulledRow row;
+  row.kind = "mutation", row.object = "order", row.record_id = id, row.operation = operation;
+  row.data = data, row.version = version;
+  return row;
+}
+std::string whole(const std::string& id, const std::string& name) {
+  return "{\"id\":\"" + id + "\",\"na\\\"me\":\"" + name +
+         "\",\"n\":1,\"f\":null,\"d\":null,\"b\":null,\"ok\":true,\"a\":null,\"j\":null}";
+}
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+StoredVerdict verdict(const std::string& id, const std::string& status, int64_t version) {
+  StoredVerdict v;
+  v.mutation_id = id, v.status = status, v.version = version;
+  return v;
+}
+
+}  // namespace
+
+TEST_CASE("awkward values come back from SQLite as the server sent them") {
+  File file;
+  std::string row = R"({"id":"k","na\"me":"😀 \"q\" '\\ \n","n":-9223372036854775808,)"
+                    R"("f":-0.5,"d":1234567890123456789012345678901234567890.00,"b":"\\x00ff",)"
+                    R"("ok":false,"a":[["x",null],["",1]],"j":"{\"a\": 1.00}"})";
+  file.round({pulled("insert", "k", row, 1)});
+  CHECK(file.row("k") == row);
+  for (const char* f : {"\"NaN\"", "\"Infinity\"", "\"-Infinity\"", "0.30000000000000004"}) {
+    file.round({pulled("update", "k", std::string("{\"f\":") + f + "}", 2)});
+    CHECK(holds(file.row("k"), std::string("\"f\":") + f + ","));
+  }
+}
+
+TEST_CASE("an offline edit from the sqlite3 shell is queued once, with what changed and what was") {
+  File file;
+  file.round({pulled("insert", "4/2'\"", whole("4/2'\\\"", "A."), 7)});
+  REQUIRE(file.shell("UPDATE \"order\" SET \"na\"\"me\"='Ada';") == 0);
+  auto queue = file.db->queue();
+  REQUIRE(queue.size() == 1);
+  CHECK(queue[0].record_id == "4/2'\"");
+  CHECK(queue[0].data == R"({"na\"me":"Ada"})");
+  CHECK(queue[0].original == R"({"na\"me":"A."})");
+  CHECK(queue[0].version == 7);
+  CHECK(file.shell("UPDATE \"order\" SET n=n;") == 0);
+  CHECK(file.db->queue().size() == 1);
+  CHECK(file.db->verify_local().empty());
+}
+
+TEST_CASE("INSERT OR REPLACE over a row and UPSERT are updates; a changed key is delete and insert") {
+  File file;
+  file.round({pulled("insert", "1", whole("1", "A"), 7)});
+  REQUIRE(file.shell("INSERT OR REPLACE INTO \"order\"(id,n) VALUES('1',5);") == 0);
+  REQUIRE(file.shell("INSERT INTO \"order\"(id,n) VALUES('1',6) ON CONFLICT(id) DO UPDATE SET "
+                     "n=excluded.n;") == 0);
+  REQUIRE(file.shell("UPDATE \"order\" SET id='2';") == 0);
+  auto queue = file.db->queue();
+  REQUIRE(queue.size() == 4);
+  CHECK(queue[0].operation == "update");
+  CHECK(queue[1].operation == "update");
+  CHECK(queue[1].data == R"({"n":6})");
+  CHECK(queue[2].operation == "delete");
+  CHECK(queue[3].operation == "insert");
+  CHECK(queue[3].record_id == "2");
+  CHECK(file.db->verify_local().empty());
+}
+
+TEST_CASE("U+0000 in a text is refused when it is written") {
+  File file;
+  CHECK(file.shell("INSERT INTO \"order\"(id,\"na\"\"me\") VALUES('1','a'||char(0)||'b');") != 0);
+  CHECK(file.db->queue().empty());
+}
+
+TEST_CASE("a pulled change to a record with pending work moves the base image, not the edit") {
+  File file;
+  file.round({pulled("insert", "1", whole("1", "A"), 1)});
+  file.shell("UPDATE \"order\" SET n=9;");
+  file.round({pulled("update", "1", R"({"na\"me":"B","n":2})", 5)});
+  CHECK(holds(file.row("1"), R"("na\"me":"B","n":9)"));
+  auto batch = file.db->next_batch(10);
+  CHECK(holds(batch.at(0).frozen, "\"version\":5"));
+  file.db->store_verdicts({verdict(batch[0].id, "applied", 6)});
+  CHECK(file.db->confirmed() == 1);
+  file.round({pulled("update", "1", R"({"n":9})", 6)});
+  CHECK(file.db->queue().empty());
+  file.round({pulled("update", "1", R"({"n":0})", 4)});  // older: not taken
+  CHECK(holds(file.row("1"), R"("n":9)"));
+}
+
+TEST_CASE("a rejected mutation leaves at once and the row goes back; an absorbed one stays as sent") {
+  File file;
+  file.round({pulled("insert", "1", whole("1", "A"), 1)});
+  file.shell("UPDATE \"order\" SET n=8; UPDATE \"order\" SET ok=0;");
+  auto batch = file.db->next_batch(10);
+  REQUIRE(batch.size() == 2);
+  auto rejected = file.db->store_verdicts({verdict(batch[0].id, "rejected", 0)});
+  REQUIRE(rejected.size() == 1);
+  CHECK(holds(rejected[0].before, "\"n\":8"));
+  CHECK(holds(rejected[0].after, "\"n\":1"));
+  PulledRow ack = pulled("update", "1", R"({"status":"applied","absorb":true})", 2);
+  ack.kind = "acknowledgement", ack.id = batch[1].id;
+  file.round({ack});
+  CHECK(file.db->queue().empty());
+  CHECK(holds(file.row("1"), R"("n":1,)"));
+  CHECK(holds(file.row("1"), R"("ok":false)"));
+}
+
+TEST_CASE("a re-read drops what was not sent; a truncate drops older records") {
+  File file;
+  file.round({pulled("insert", "1", whole("1", "A"), 1), pulled("insert", "2", whole("2", "B"), 2)});
+  PulledRow begin = pulled("begin", "", "", 0), end = pulled("end", "", "", 0);
+  begin.kind = end.kind = "reread";
+  file.round({begin, pulled("insert", "2", whole("2", "B"), 2), end});
+  CHECK(file.row("1").empty());
+  CHECK(!file.row("2").empty());
+  PulledRow truncate = pulled("truncate", "", "", 3);
+  truncate.kind = "truncate";
+  file.round({truncate});
+  CHECK(file.row("2").empty());
+}
+
+TEST_CASE("a full disk is a clear error and changes nothing") {
+  File file;
+  file.db->limit_pages(1);
+  bool full = false;
+  try {
+    file.round({pulled("insert", "1", whole("1", std::string(900000, 'x')), 1)});
+  } catch (const StoreError& error) {
+    full = error.kind == StoreErrorKind::disk_full;
+  }
+  CHECK(full);
+  CHECK(file.row("1").empty());
+  CHECK(file.db->state().checkpoint == "c0");
+}
+
+TEST_CASE("a second engine, and a file that is not ours, are refused; detach leaves a plain file") {
+  File file;
+  CHECK_THROWS_AS(LocalDatabase::open(file.path, LocalDatabase::Mode::engine), StoreError);
+  std::ofstream(file.directory / "x") << "no database, only some text that is long enough";
+  CHECK_FALSE(LocalDatabase::is_ours(file.directory / "x"));
+  file.db.reset();
+  LocalDatabase::detach(file.path);
+  CHECK_FALSE(LocalDatabase::is_ours(file.path));
+  CHECK(file.shell("INSERT INTO \"order\"(id) VALUES('1');") == 0);
+}
+
+TEST_CASE("kill -9 around each commit leaves local row = base image and queue") {
+  for (const char* point : {"freeze.before_commit", "freeze.after_commit", "verdicts.before_commit",
+                            "verdicts.after_commit", "round.before_commit", "round.after_commit"}) {
+    File file;
+    file.round({pulled("insert", "1", whole("1", "A"), 1)});
+    file.shell("UPDATE \"order\" SET n=8;");
+    file.db.reset();
+    pid_t child = fork();
+    if (child == 0) {
+      setenv("OBJECTOS_FAULT", (std::string("store.") + point).c_str(), 1);
+      execl("/proc/self/exe", "store_test", "--worker", file.path.c_str(), nullptr);
+      _exit(3);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    INFO(point);
+    CHECK(WIFSIGNALED(status));
+    file.db = LocalDatabase::open(file.path, LocalDatabase::Mode::engine);
+    CHECK(file.db->verify_local().empty());
+    CHECK(file.db->queue().size() == (std::string(point) == "round.after_commit" ? 0 : 1));
+    CHECK(holds(file.row("1"), "\"n\":8"));
+  }
+}
+
+// The process that is killed: one push and one round over the file.
+static int worker(const std::string& path) {
+  auto db = LocalDatabase::open(path, LocalDatabase::Mode::engine);
+  auto batch = db->next_batch(10);
+  db->store_verdicts({verdict(batch.at(0).id, "applied", 2)});
+  auto applier = db->begin_round();
+  applier->apply(pulled("update", "1", R"({"n":8})", 2));
+  PulledRow last;
+  last.kind = "checkpoint", last.checkpoint = "c2";
+  applier->apply(last);
+  applier->commit("2026-01-03T00:00:00Z");
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::string(argv[1]) == "--worker") return worker(argv[2]);
+  return doctest::Context(argc, argv).run();
+}
