@@ -1,0 +1,62 @@
+# Tests. Suites: tests/protocol (pure), tests/client (SQLite, no server), tests/e2e (server and
+# client), tests/regress (pg_regress and isolation), tests/install (an outside program).
+# `make build/test-client && build/test-client -tc='*name*'` runs a single test.
+SUITES := protocol client e2e
+suite_sources = $(sort $(shell find tests/$(1) -name '*.cpp' 2>/dev/null))
+suite_objs = $(patsubst %.cpp,build/%.o,$(call suite_sources,$(1)))
+TEST_CPPFLAGS = -I. -Iclient/include -Iclient/src $(PKG_CFLAGS)
+
+define suite
+build/test-$(1): $$(call suite_objs,$(1)) $$(LIB_STATIC)
+	@test -n "$$(call suite_sources,$(1))" || { echo "tests/$(1): no tests yet" >&2; exit 1; }
+	$$(CXX) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS)
+-include $$(patsubst %.o,%.d,$$(call suite_objs,$(1)))
+endef
+$(foreach s,$(SUITES),$(eval $(call suite,$(s))))
+
+build/tests/%.o: tests/%.cpp mk/tests.mk
+	@mkdir -p $(@D)
+	$(CXX) $(CLIENT_CXXFLAGS) $(EXTRA_CXXFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+tests: $(foreach s,$(SUITES),$(if $(call suite_sources,$(s)),build/test-$(s)))
+
+.PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-install \
+	check-sanitizers lint format coverage demo bench bench-gate \
+	check-faults check-restore check-crash check-traces fuzz soak
+
+check: all stage tests
+	@scripts/check.sh
+
+check-protocol: build/test-protocol
+	build/test-protocol $(DOCTEST)
+check-client: build/test-client
+	build/test-client $(DOCTEST)
+check-e2e: build/test-e2e all stage
+	scripts/with-cluster.sh -- build/test-e2e $(DOCTEST)
+check-regress: stage
+	scripts/run-regress.sh regress $(TESTS)
+check-isolation: stage
+	scripts/run-regress.sh isolation $(TESTS)
+check-install: all
+	tests/install/run.sh
+
+lint: server
+	@scripts/lint.sh
+format:
+	@scripts/lint.sh --format
+
+check-sanitizers:
+	@scripts/check-sanitizers.sh
+coverage:
+	@scripts/coverage.sh
+
+# Each of these is a script of its own; one that is not there yet is an error, never a pass.
+run_script = @test -x $(1) || { echo "make $@: $(1) is not there" >&2; exit 1; }; $(1) $(2)
+demo: all stage
+	$(call run_script,examples/demo/run.sh)
+bench: all stage
+	$(call run_script,bench/run.sh,$(NAME))
+bench-gate: all stage
+	$(call run_script,bench/run.sh,--gate $(NAME))
+check-faults check-restore check-crash check-traces fuzz soak: all stage
+	$(call run_script,tests/faults/$@.sh)
