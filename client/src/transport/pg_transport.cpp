@@ -113,7 +113,7 @@ public:
               const std::function<void(const PullRow&)>& on_row) override {
         connection_.stream(
             "SELECT kind, sequence, id, object, record_id, operation, data, version, "
-            "pg_catalog.to_jsonb(\"timestamp\" AT TIME ZONE 'UTC') #>> '{}', user_id, tag, "
+            "(pg_catalog.to_jsonb(\"timestamp\" AT TIME ZONE 'UTC') #>> '{}') || '+00:00', user_id, tag, "
             "checkpoint, has_more FROM " + schema_ +
                 "sync_pull($1::text, $2::text, $3::int, $4::bigint)",
             {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)},

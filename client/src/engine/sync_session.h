@@ -1,0 +1,82 @@
+// One exchange between a local file and a server: hello, push, pull round, ack, snapshot.
+//
+// Invariants:
+//  - a batch is frozen in the file before its first byte is sent; verdicts are stored in one
+//    transaction; a round is applied in one transaction after it was received whole;
+//  - after any throw the file is as before the failed step; the next run goes on from there.
+// Threads: one thread at a time. Errors: objectos::Error and StoreError.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "objectos/types.h"
+#include "store/local_database.h"
+#include "transport/transport.h"
+
+namespace objectos {
+
+// What a session tells while it works; called on its thread, after the commit it speaks of.
+struct SessionEvents {
+    std::function<void(const Progress&)> progress;
+    std::function<void(const Verdict&)> verdict;
+    std::function<void(const RejectedMutation&)> rejection;
+    std::function<void(const Change&)> change;
+    std::function<void(LogLevel, const std::string&)> log;
+    std::function<std::int64_t()> now_ms;
+};
+
+struct SessionLimits {
+    int page_mutations = 1000;
+    int push_mutations = 500;
+};
+
+class SyncSession {
+public:
+    SyncSession(Transport& transport, LocalDatabase& database, SessionLimits limits,
+                SessionEvents& events)
+        : transport_(transport), database_(database), limits_(limits), events_(events) {}
+
+    // hello, then what is asked for, then ack. An invalid checkpoint or a new server history
+    // makes it read the replica anew, keeping the queue.
+    SyncResult run(bool push, bool pull);
+
+private:
+    void hello(SyncResult& result);
+    void push_all(SyncResult& result);
+    void push_batch(const std::vector<QueuedMutation>& batch, SyncResult& result);
+    void pull(SyncResult& result);
+    void pull_round(SyncResult& result);
+    void receive_round(const std::string& checkpoint, std::vector<PulledRow>& rows);
+    void acknowledge();
+    void enter(Phase phase);
+
+    Transport& transport_;
+    LocalDatabase& database_;
+    SessionLimits limits_;
+    SessionEvents& events_;
+    Progress progress_;
+};
+
+struct CloneRequest {
+    std::string path;
+    std::string server;  // without a password
+};
+
+// Initial sync into a new (or incomplete) file: one cut by COPY, then a pull round. Returns the
+// open database.
+std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRequest& request,
+                                             SessionLimits limits, SessionEvents& events,
+                                             SyncResult& result);
+
+// A random UUID (version 4).
+std::string new_client_id();
+// Milliseconds since 1970 as ISO 8601 in UTC.
+std::string iso_time(std::int64_t milliseconds);
+
+// Runs `attempt`, again after a serialisation failure or deadlock (40001, 40P01), at most five
+// times in all.
+void with_serialization_retries(SessionEvents& events, const std::function<void()>& attempt);
+
+}  // namespace objectos
