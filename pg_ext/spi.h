@@ -1,0 +1,134 @@
+// Statements through the server programming interface, and rows out.
+//
+// A session ends with finish(); when an exception passes, abort cleans it up (destructors never call the backend).
+// Values in Rows live until the session ends or release() is called.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pg_ext/boundary.h"
+
+struct SPITupleTable;
+
+namespace objectos::server {
+
+// A parameter of a statement. Owns its bytes.
+class Param {
+ public:
+  static Param text(std::optional<std::string_view> value);
+  static Param int8(std::optional<std::int64_t> value);
+  static Param boolean(std::optional<bool> value);
+  static Param bytea(std::optional<std::string_view> bytes);
+  static Param json(std::optional<std::string_view> value);
+  // Any type from its input text: jsonb, uuid, timestamptz, text[], a column's own type, …
+  static Param of_type(Oid type, std::optional<std::string_view> input);
+  static Param jsonb(std::optional<std::string_view> value);
+  static Param uuid(std::optional<std::string_view> value);
+  static Param timestamptz(std::optional<std::string_view> value);
+  static Param datum(Oid type, Datum value, bool is_null);
+  static Param text_array(const std::vector<std::optional<std::string>>& values);
+
+  Oid type() const noexcept { return type_; }
+  bool is_null() const noexcept { return form_ == Form::null; }
+
+ private:
+  friend class Spi;
+  enum class Form { null, varlena, number, input, ready, array };
+  Param(Oid type, Form form) : type_(type), form_(form) {}
+  Oid type_;
+  Form form_;
+  std::uintptr_t number_ = 0;
+  std::string bytes_;
+  std::vector<std::optional<std::string>> elements_;
+};
+
+using Params = std::vector<Param>;
+
+// What a statement returned. Columns and rows count from 0.
+class Rows {
+ public:
+  std::size_t size() const noexcept { return size_; }      // rows returned
+  bool empty() const noexcept { return size_ == 0; }
+  std::uint64_t affected() const noexcept { return affected_; }
+  int column_count() const;
+  Oid column_type(int column) const;
+  bool is_null(std::size_t row, int column) const;
+  Datum datum(std::size_t row, int column, bool* is_null) const;
+  std::optional<std::string> text(std::size_t row, int column) const;  // by the type's output function
+  std::string text_or(std::size_t row, int column, std::string_view otherwise) const;
+  std::optional<std::int64_t> int8(std::size_t row, int column) const;  // of int2, int4, int8, oid
+  bool boolean(std::size_t row, int column) const;                      // NULL is false
+  void release();  // frees the rows now
+
+ private:
+  friend class Spi;
+  SPITupleTable* table_ = nullptr;
+  std::size_t size_ = 0;
+  std::uint64_t affected_ = 0;
+};
+
+enum class Access { read_only, read_write };  // read_only: the active snapshot, nothing newer
+
+class Spi {
+ public:
+  Spi();
+  Spi(const Spi&) = delete;
+  Spi& operator=(const Spi&) = delete;
+  void finish();
+
+  // Plans are kept for the backend's life, keyed by text, parameter types (and by identity: owner or caller). At most
+  // plans_kept_max of them: the cache is emptied when full.
+  Rows execute(const std::string& sql, const Params& params = {}, Access access = Access::read_write,
+               long row_limit = 0);
+  // Not cached: for texts that will not come again.
+  Rows execute_once(const std::string& sql, const Params& params = {}, Access access = Access::read_write);
+};
+
+// Connects, runs `work(Spi&)`, finishes. What `work` returns must not point into the session's memory.
+template <typename Work>
+auto with_spi(Work&& work) -> decltype(work(std::declval<Spi&>())) {
+  Spi spi;
+  if constexpr (std::is_void_v<decltype(work(spi))>) {
+    work(spi);
+    spi.finish();
+  } else {
+    auto result = work(spi);
+    spi.finish();
+    return result;
+  }
+}
+
+std::string quote_identifier(const std::string& name);
+std::string quote_literal(const std::string& text);
+
+// The rows of a set-returning function, in a tuplestore (materialize mode). Create it before with_spi().
+class RowWriter {
+ public:
+  explicit RowWriter(FunctionCall call);
+  // Fields of the row being written, in column order; each by text input of the column's type (text and json fast).
+  RowWriter& null();
+  RowWriter& text(std::string_view value);
+  RowWriter& text(const std::optional<std::string>& value);
+  RowWriter& int8(std::int64_t value);
+  RowWriter& int8(std::optional<std::int64_t> value);
+  RowWriter& boolean(bool value);
+  RowWriter& datum(Datum value, bool is_null);
+  void end_row();
+  std::uint64_t row_count() const noexcept { return row_count_; }
+
+ private:
+  void add(Datum value, bool is_null);
+  FunctionCall call_;
+  void* store_;          // Tuplestorestate*
+  void* descriptor_;     // TupleDesc
+  void* row_context_;    // MemoryContext
+  std::vector<Datum> values_;
+  std::vector<char> nulls_;
+  std::uint64_t row_count_ = 0;
+};
+
+}  // namespace objectos::server
