@@ -1,0 +1,158 @@
+-- objectos_sync: the one source of the SQL objects. make copies it to objectos_sync--<version>.sql.
+--
+-- Tables live in the schema objectos_sync and belong to the extension's owner; nobody else reads them. Functions live
+-- in the schema the extension is installed into. Sections: tables, shared, enabling, capture, pull, push.
+\echo Use "CREATE EXTENSION objectos_sync" to load this file. \quit
+
+-- === tables =======================================================================================
+CREATE SCHEMA objectos_sync;
+
+-- Identity of this server history. Never dumped: a restored database is another history.
+CREATE TABLE objectos_sync.state (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+  secret bytea NOT NULL,
+  installed_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO objectos_sync.state (secret)
+  SELECT sha256(string_agg(uuid_send(gen_random_uuid()), ''::bytea)) FROM generate_series(1, 4);
+
+-- One sequence for all records, so that a record deleted and inserted again goes on upward.
+CREATE SEQUENCE objectos_sync.version_seq AS bigint;
+-- The default of the column _version runs with the writer's rights. USAGE allows nextval, not setval.
+GRANT USAGE ON SEQUENCE objectos_sync.version_seq TO PUBLIC;
+-- CACHE 1: a cached block would order the changes of one record wrongly.
+CREATE SEQUENCE objectos_sync.mutation_sequence AS bigint CACHE 1;
+
+CREATE TABLE objectos_sync.objects (
+  relid regclass PRIMARY KEY,
+  object text NOT NULL UNIQUE,
+  strategy text NOT NULL,
+  on_conflict text NOT NULL,
+  deletes text NOT NULL,
+  fields jsonb NOT NULL,
+  enabled_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The log. sequence orders transactions' changes; within a record the order is version.
+CREATE TABLE objectos_sync.mutations (
+  sequence bigint NOT NULL,
+  xid xid8 NOT NULL,
+  id uuid NOT NULL,
+  client_id text,
+  client_sequence bigint,
+  user_id text,
+  device text,
+  object text NOT NULL,
+  record_id text NOT NULL,
+  operation text NOT NULL,
+  data jsonb,
+  original jsonb,
+  version bigint,
+  "timestamp" timestamptz NOT NULL,
+  exact boolean NOT NULL
+);
+CREATE UNIQUE INDEX mutations_sequence ON objectos_sync.mutations (sequence);
+CREATE INDEX mutations_xid ON objectos_sync.mutations (xid, sequence);
+CREATE INDEX mutations_deletes ON objectos_sync.mutations (object, record_id, version)
+  WHERE operation = 'delete';
+
+CREATE TABLE objectos_sync.clients (
+  client_id text PRIMARY KEY,
+  user_id text NOT NULL,
+  device text,
+  high_water bigint NOT NULL DEFAULT 0,
+  confirmed bigint NOT NULL DEFAULT 0,
+  checkpoint text,
+  last_seen timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE objectos_sync.verdicts (
+  client_id text NOT NULL,
+  mutation_id uuid NOT NULL,
+  client_sequence bigint,
+  fingerprint bytea NOT NULL,
+  status text NOT NULL,
+  version bigint,
+  sequence bigint,
+  reason text,
+  resolution text,
+  server_version bigint,
+  client_version bigint,
+  detail jsonb,
+  PRIMARY KEY (client_id, mutation_id)
+);
+CREATE INDEX verdicts_client_sequence ON objectos_sync.verdicts (client_id, client_sequence);
+
+CREATE TABLE objectos_sync.conflicts (
+  conflict_id uuid PRIMARY KEY,
+  mutation_id uuid NOT NULL,
+  client_id text NOT NULL,
+  object text NOT NULL,
+  record_id text NOT NULL,
+  reason text NOT NULL,
+  base jsonb,
+  client jsonb,
+  server jsonb,
+  client_version bigint,
+  server_version bigint,
+  opened_at timestamptz NOT NULL DEFAULT now(),
+  status text NOT NULL DEFAULT 'open',
+  resolution text,
+  resolved_by text,
+  resolved_at timestamptz
+);
+CREATE INDEX conflicts_record ON objectos_sync.conflicts (object, record_id);
+
+-- Under lww: who wrote a field's value last. Outlives the log.
+CREATE TABLE objectos_sync.field_clocks (
+  object text NOT NULL,
+  record_id text NOT NULL,
+  field text NOT NULL,
+  "timestamp" timestamptz NOT NULL,
+  mutation_id uuid NOT NULL,
+  value_hash text NOT NULL,
+  PRIMARY KEY (object, record_id, field)
+);
+
+-- === shared =======================================================================================
+CREATE FUNCTION sync_user_id() RETURNS text
+  LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'objectos_sync_user_id';
+COMMENT ON FUNCTION sync_user_id() IS 'the user that sync acts for: the current role';
+
+CREATE FUNCTION objectos_sync.json_form(value anyelement) RETURNS text
+  LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'objectos_json_form';
+COMMENT ON FUNCTION objectos_sync.json_form(anyelement)
+  IS 'the text that a client stores for a value: its JSON form, strings bare';
+
+-- Snapshots call json_form as the caller.
+GRANT USAGE ON SCHEMA objectos_sync TO PUBLIC;
+
+-- === enabling =====================================================================================
+CREATE FUNCTION sync_enable(table_name regclass, strategy text DEFAULT 'merge',
+    fields jsonb DEFAULT '{}', on_conflict text DEFAULT 'lww',
+    deletes text DEFAULT 'deletion_wins', object text DEFAULT NULL) RETURNS text
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_enable';
+COMMENT ON FUNCTION sync_enable(regclass, text, jsonb, text, text, text)
+  IS 'make a table an object that clients sync; returns the object''s name';
+
+CREATE FUNCTION sync_disable(table_name regclass) RETURNS void
+  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_disable';
+COMMENT ON FUNCTION sync_disable(regclass) IS 'take sync away from a table again';
+
+CREATE FUNCTION sync_objects() RETURNS TABLE(object text, table_name regclass, strategy text,
+    on_conflict text, deletes text, fields jsonb, key text[], enabled_at timestamptz)
+  LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'objectos_sync_objects';
+COMMENT ON FUNCTION sync_objects() IS 'the objects that are enabled';
+
+-- === capture ======================================================================================
+CREATE FUNCTION objectos_sync.stamp() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_stamp';
+CREATE FUNCTION objectos_sync.capture() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_capture';
+
+-- === pull =========================================================================================
+
+-- === push =========================================================================================
+
+-- === rights =======================================================================================
