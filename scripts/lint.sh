@@ -62,8 +62,10 @@ exported() {
   nm -D --defined-only "$module" | awk '{print $NF}' |
     grep -vE '^(Pg_magic_func|_PG_init|pg_finfo_objectos_.*|objectos_.*)$'
 }
-too_long() { [ ${#sources[@]} -eq 0 ] || awk 'length($0) > 100 && !/R"|https?:/ {
-  print FILENAME ":" FNR ": " length($0) " characters" }' "${sources[@]}"; }
+too_long() {
+  [ ${#sources[@]} -eq 0 ] || LC_ALL=C.UTF-8 grep -nHE '^.{101,}$' "${sources[@]}" |
+    grep -vE 'R"|https?:' | cut -c 1-60
+}
 too_big() { under '.*' | xargs -r wc -l | awk '$2 != "total" && $1 > 400 { print $2 ": " $1 " lines" }'; }
 shell_broken() {
   git ls-files -co --exclude-standard '*.sh' .ci/run | while read -r file; do

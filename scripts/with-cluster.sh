@@ -70,6 +70,13 @@ trap 'exit 143' TERM HUP
 # data and installation go to a directory of their own.
 bin=$stage/bin
 mkdir -p "$root/build/cluster"
+# What a killed run left behind in this checkout goes now.
+for owner in "$root"/build/cluster/*/owner; do
+  [ -r "$owner" ] && read -r owner_pid owner_socket <"$owner" || continue
+  kill -0 "$owner_pid" 2>/dev/null && continue
+  case $owner_socket in /tmp/osync.??????) rm -rf "$owner_socket" ;; esac
+  rm -rf "$(dirname "$owner")"
+done
 if run_as_server test -x "$bin/postgres" -a -r "$stage/stamp" 2>/dev/null; then
   work=$(mktemp -d "$root/build/cluster/XXXXXX")
 else
@@ -79,6 +86,7 @@ else
 fi
 bin=$(cd -P "$bin" && pwd)
 socket=$(mktemp -d /tmp/osync.XXXXXX)
+echo "$$ $socket" >"$work/owner"
 chmod 755 "$work" "$socket"
 mkdir -m 700 "$work/data"
 : >"$work/log"
@@ -125,7 +133,7 @@ else
   # reaches all that the command started.
   [ -t 0 ] && exec </dev/null
   set -m
-  "$@" &
+  setpriv --pdeathsig TERM -- "$@" &
   command_pid=$!
   set +m
   wait "$command_pid" || status=$?
