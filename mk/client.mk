@@ -5,7 +5,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS)) -pthread
 
 CLIENT_CXXFLAGS := -std=c++20 -O2 -g -Wall -Wextra -fPIC -pthread
-CLIENT_CPPFLAGS = -I. -Iclient/include $(PKG_CFLAGS)
+CLIENT_CPPFLAGS = -I. -Iclient/include -Iclient/src $(PKG_CFLAGS)
 EXTRA_CXXFLAGS ?=
 
 CLIENT_SOURCES := $(shell find client/src protocol -name '*.cpp' 2>/dev/null | sort)
