@@ -13,6 +13,7 @@
 #include "pg_ext/boundary.h"
 
 struct SPITupleTable;
+struct _SPI_plan;
 
 namespace objectos::server {
 
@@ -86,6 +87,10 @@ class Spi {
                long row_limit = 0);
   // Not cached: for texts that will not come again.
   Rows execute_once(const std::string& sql, const Params& params = {}, Access access = Access::read_write);
+
+ private:
+  static Datum value_of(const Param& param);
+  Rows run(_SPI_plan* plan, const Params& params, Access access, long row_limit);
 };
 
 // Connects, runs `work(Spi&)`, finishes. What `work` returns must not point into the session's memory.
