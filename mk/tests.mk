@@ -3,7 +3,9 @@
 # `make build/test-client && build/test-client -tc='*name*'` runs a single test.
 SUITES := protocol client e2e
 suite_sources = $(sort $(shell find tests/$(1) -name '*.cpp' 2>/dev/null))
-suite_objs = $(patsubst %.cpp,build/%.o,$(call suite_sources,$(1)))
+own_main = $(shell grep -rlE 'define DOCTEST_CONFIG_IMPLEMENT' tests/$(1) 2>/dev/null)
+suite_objs = $(patsubst %.cpp,build/%.o,$(call suite_sources,$(1)) \
+	$(if $(call own_main,$(1)),,tests/main.cpp))
 TEST_CPPFLAGS = -I. -Iclient/include -Iclient/src $(PKG_CFLAGS)
 
 define suite

@@ -87,7 +87,8 @@ check "sqlite3.h stays in the client's store" includes client/ 'sqlite3\.h' '^cl
 check "libpq-fe.h stays in the client's transport" includes client/ 'libpq-fe\.h' '^client/src/transport/'
 check "PG_TRY, ereport(ERROR), elog(ERROR) stay in pg_ext/boundary.*" code_says pg_ext/ \
   '(PG_TRY *\(|(ereport|elog) *\( *(ERROR|FATAL|PANIC))' '^pg_ext/boundary\.'
-check "server headers are included by .cpp files only" includes 'pg_ext/.*\.h$' 'postgres\.h'
+check "server headers, gathered in pg_ext/pg.h, are included by .cpp files only" includes \
+  'pg_ext/.*\.h$' '(postgres\.h|utils/|catalog/|pg_ext/pg\.h)' '^pg_ext/pg\.h'
 check "every regress and isolation test is scheduled and has its expected output" unscheduled
 check "formatting (make format repairs it)" unformatted
 check "the module exports only what PostgreSQL calls" exported
