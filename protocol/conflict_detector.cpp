@@ -9,253 +9,266 @@ namespace objectos {
 namespace {
 
 std::optional<std::string> value_of(const FieldValues& values, const std::string& field) {
-    auto found = values.find(field);
-    if (found == values.end()) return std::nullopt;
-    return found->second;
+  auto found = values.find(field);
+  if (found == values.end()) return std::nullopt;
+  return found->second;
 }
 
 void conflict(Decision& decision, Reason reason, Resolution resolution) {
-    decision.status = Status::conflict;
-    decision.reason = reason;
-    decision.resolution = resolution;
+  decision.status = Status::conflict;
+  decision.reason = reason;
+  decision.resolution = resolution;
 }
 
 void list_fields(Decision& decision, const Edit& edit, const ServerState& state,
                  Resolution resolution) {
-    for (const auto& [field, value] : edit.data) {
-        std::optional<std::string> server;
-        if (state.exists) server = value_of(state.values, field);
-        decision.conflicts.push_back(
-            {field, value_of(edit.original, field), value, server, resolution});
-    }
+  for (const auto& [field, value] : edit.data) {
+    std::optional<std::string> server;
+    if (state.exists) server = value_of(state.values, field);
+    decision.conflicts.push_back(
+        {field, value_of(edit.original, field), value, server, resolution});
+  }
 }
 
 Strategy strategy_of(const ObjectRules& rules, const std::string& field) {
-    auto found = rules.fields.find(field);
-    return found == rules.fields.end() ? rules.strategy : found->second;
+  auto found = rules.fields.find(field);
+  return found == rules.fields.end() ? rules.strategy : found->second;
 }
 
 FieldClock client_clock(const Edit& edit, const ServerState& state) {
-    return {std::min(edit.timestamp_us, state.now_us), edit.mutation_id, {}, false};
+  return {std::min(edit.timestamp_us, state.now_us), edit.mutation_id, {}, false};
 }
 
 void decide_insert(Decision& decision, const Edit& edit, const ServerState& state) {
-    if (state.exists) {
-        decision.status = Status::rejected;
-        decision.reason = Reason::version_mismatch;
-        decision.resolution = Resolution::server_wins;
-        return;
-    }
-    decision.action = Action::insert;
-    decision.write = edit.data;
+  if (state.exists) {
+    decision.status = Status::rejected;
+    decision.reason = Reason::version_mismatch;
+    decision.resolution = Resolution::server_wins;
+    return;
+  }
+  decision.action = Action::insert;
+  decision.write = edit.data;
 }
 
 bool original_differs(const Edit& edit, const ServerState& state) {
-    for (const auto& [field, value] : edit.original) {
-        if (value_of(state.values, field) != value) return true;
-    }
-    return false;
+  for (const auto& [field, value] : edit.original) {
+    if (value_of(state.values, field) != value) return true;
+  }
+  return false;
 }
 
 void decide_delete(Decision& decision, const Edit& edit, std::optional<std::int64_t> version,
                    const ServerState& state, const ObjectRules& rules) {
-    if (!state.exists) return;
-    bool back = version && state.last_delete_version && *state.last_delete_version >= *version;
-    if (back) {  // the record it meant is gone; this is another one
-        conflict(decision, Reason::deleted, Resolution::server_wins);
-        return;
-    }
-    bool moved = version ? *version != state.version : original_differs(edit, state);
-    if (!moved) {
-        decision.action = Action::remove;
-        return;
-    }
-    bool update_wins = rules.deletes == DeleteRule::update_wins;
-    Reason reason = version ? Reason::version_mismatch : Reason::concurrent_update;
-    conflict(decision, reason, update_wins ? Resolution::server_wins : Resolution::client_wins);
-    if (!update_wins) decision.action = Action::remove;
+  if (!state.exists) return;
+  bool back = version && state.last_delete_version && *state.last_delete_version >= *version;
+  if (back) {  // the record it meant is gone; this is another one
+    conflict(decision, Reason::deleted, Resolution::server_wins);
+    return;
+  }
+  bool moved = version ? *version != state.version : original_differs(edit, state);
+  if (!moved) {
+    decision.action = Action::remove;
+    return;
+  }
+  bool update_wins = rules.deletes == DeleteRule::update_wins;
+  Reason reason = version ? Reason::version_mismatch : Reason::concurrent_update;
+  conflict(decision, reason, update_wins ? Resolution::server_wins : Resolution::client_wins);
+  if (!update_wins) decision.action = Action::remove;
 }
 
 void decide_deleted(Decision& decision, const Edit& edit, const ServerState& state,
                     const ObjectRules& rules) {
-    bool reinsert = rules.deletes == DeleteRule::update_wins && !state.exists &&
-                    state.deleted_values.has_value();
-    Resolution resolution = reinsert ? Resolution::client_wins : Resolution::server_wins;
-    conflict(decision, Reason::deleted, resolution);
-    list_fields(decision, edit, state, resolution);
-    if (!reinsert) return;
-    decision.action = Action::reinsert;
-    decision.write = *state.deleted_values;
-    for (const auto& [field, value] : edit.data) decision.write[field] = value;
+  bool reinsert =
+      rules.deletes == DeleteRule::update_wins && !state.exists && state.deleted_values.has_value();
+  Resolution resolution = reinsert ? Resolution::client_wins : Resolution::server_wins;
+  conflict(decision, Reason::deleted, resolution);
+  list_fields(decision, edit, state, resolution);
+  if (!reinsert) return;
+  decision.action = Action::reinsert;
+  decision.write = *state.deleted_values;
+  for (const auto& [field, value] : edit.data) decision.write[field] = value;
 }
 
 struct Tally {
-    bool real = false;      // collided, not decided by clocks
-    bool by_clock = false;
-    bool client = false;
-    bool server = false;
-    bool manual = false;
+  bool real = false;  // collided, not decided by clocks
+  bool by_clock = false;
+  bool client = false;
+  bool server = false;
+  bool manual = false;
 };
 
 void count(Tally& tally, const FieldOutcome& outcome) {
-    if (!outcome.collided) return;
-    (outcome.by_clock ? tally.by_clock : tally.real) = true;
-    tally.client |= outcome.resolution == Resolution::client_wins;
-    tally.server |= outcome.resolution == Resolution::server_wins;
-    tally.manual |= outcome.resolution == Resolution::manual;
+  if (!outcome.collided) return;
+  (outcome.by_clock ? tally.by_clock : tally.real) = true;
+  tally.client |= outcome.resolution == Resolution::client_wins;
+  tally.server |= outcome.resolution == Resolution::server_wins;
+  tally.manual |= outcome.resolution == Resolution::manual;
 }
 
 Resolution overall(const Tally& tally) {
-    if (tally.manual) return Resolution::manual;
-    if (tally.client && tally.server) return Resolution::merged;
-    if (tally.client) return Resolution::client_wins;
-    return tally.server ? Resolution::server_wins : Resolution::none;
+  if (tally.manual) return Resolution::manual;
+  if (tally.client && tally.server) return Resolution::merged;
+  if (tally.client) return Resolution::client_wins;
+  return tally.server ? Resolution::server_wins : Resolution::none;
 }
 
 FieldOutcome decide_field(const Edit& edit, const std::string& field, const std::string& value,
                           bool same_version, const ServerState& state, const ObjectRules& rules,
                           const FieldClocks& stored) {
-    auto server = state.values.find(field);
-    if (server == state.values.end()) {
-        throw ProtocolError(ErrorCode::invalid_mutation, "there is no field " + field,
-                            "Mutation " + edit.mutation_id + ".",
-                            "Send only fields of the object.", field);
-    }
-    FieldInput input;
-    input.client = value;
-    auto base = edit.original.find(field);
-    if (base != edit.original.end()) input.base = base->second;
-    input.server = server->second;
-    input.same_version = same_version;
-    input.strategy = strategy_of(rules, field);
-    input.on_conflict = rules.on_conflict;
-    input.client_clock = client_clock(edit, state);
-    auto clock = stored.find(field);
-    if (clock != stored.end()) input.stored = &clock->second;
-    input.row_modified_at_us = state.modified_at_us;
-    return merge_field(input);
+  auto server = state.values.find(field);
+  if (server == state.values.end()) {
+    throw ProtocolError(ErrorCode::invalid_mutation, "there is no field " + field,
+                        "Mutation " + edit.mutation_id + ".", "Send only fields of the object.",
+                        field);
+  }
+  FieldInput input;
+  input.client = value;
+  auto base = edit.original.find(field);
+  if (base != edit.original.end()) input.base = base->second;
+  input.server = server->second;
+  input.same_version = same_version;
+  input.strategy = strategy_of(rules, field);
+  input.on_conflict = rules.on_conflict;
+  input.client_clock = client_clock(edit, state);
+  auto clock = stored.find(field);
+  if (clock != stored.end()) input.stored = &clock->second;
+  input.row_modified_at_us = state.modified_at_us;
+  return merge_field(input);
 }
 
 void decide_update(Decision& decision, const Edit& edit, std::optional<std::int64_t> version,
                    const ServerState& state, const ObjectRules& rules, const FieldClocks& stored) {
-    bool back = version && state.last_delete_version && *state.last_delete_version >= *version;
-    if (!state.exists || back) {
-        decide_deleted(decision, edit, state, rules);
-        return;
-    }
-    bool same_version = version && *version == state.version;
-    Tally tally;
-    for (const auto& [field, value] : edit.data) {
-        FieldOutcome outcome =
-            decide_field(edit, field, value, same_version, state, rules, stored);
-        count(tally, outcome);
-        if (outcome.write) decision.write[field] = value;
-        if (outcome.clock) decision.clocks[field] = *outcome.clock;
-        if (!outcome.collided) continue;
-        decision.conflicts.push_back({field, value_of(edit.original, field), value,
-                                      state.values.find(field)->second, outcome.resolution});
-        if (outcome.resolution == Resolution::manual) decision.manual_fields.push_back(field);
-    }
-    if (!decision.write.empty()) decision.action = Action::update;
-    bool moved = version && !same_version;
-    bool collided = tally.real || tally.by_clock;
-    if (tally.real) {
-        decision.status = Status::conflict;
-    } else if (moved || tally.by_clock) {
-        decision.status = Status::merged;
-    }
-    if (collided) {
-        bool base_known = decision.conflicts.front().base.has_value();
-        decision.reason = base_known ? Reason::concurrent_update : Reason::version_mismatch;
-    } else if (moved) {
-        decision.reason = Reason::version_mismatch;
-    }
-    decision.resolution = overall(tally);
+  bool back = version && state.last_delete_version && *state.last_delete_version >= *version;
+  if (!state.exists || back) {
+    decide_deleted(decision, edit, state, rules);
+    return;
+  }
+  bool same_version = version && *version == state.version;
+  Tally tally;
+  for (const auto& [field, value] : edit.data) {
+    FieldOutcome outcome = decide_field(edit, field, value, same_version, state, rules, stored);
+    count(tally, outcome);
+    if (outcome.write) decision.write[field] = value;
+    if (outcome.clock) decision.clocks[field] = *outcome.clock;
+    if (!outcome.collided) continue;
+    decision.conflicts.push_back({field, value_of(edit.original, field), value,
+                                  state.values.find(field)->second, outcome.resolution});
+    if (outcome.resolution == Resolution::manual) decision.manual_fields.push_back(field);
+  }
+  if (!decision.write.empty()) decision.action = Action::update;
+  bool moved = version && !same_version;
+  bool collided = tally.real || tally.by_clock;
+  if (tally.real) {
+    decision.status = Status::conflict;
+  } else if (moved || tally.by_clock) {
+    decision.status = Status::merged;
+  }
+  if (collided) {
+    bool base_known = decision.conflicts.front().base.has_value();
+    decision.reason = base_known ? Reason::concurrent_update : Reason::version_mismatch;
+  } else if (moved) {
+    decision.reason = Reason::version_mismatch;
+  }
+  decision.resolution = overall(tally);
 }
 
 }  // namespace
 
 const char* to_string(DeleteRule rule) noexcept {
-    return rule == DeleteRule::update_wins ? "update_wins" : "deletion_wins";
+  return rule == DeleteRule::update_wins ? "update_wins" : "deletion_wins";
 }
 
 std::optional<DeleteRule> parse_delete_rule(std::string_view name) noexcept {
-    if (name == "deletion_wins") return DeleteRule::deletion_wins;
-    if (name == "update_wins") return DeleteRule::update_wins;
-    return std::nullopt;
+  if (name == "deletion_wins") return DeleteRule::deletion_wins;
+  if (name == "update_wins") return DeleteRule::update_wins;
+  return std::nullopt;
 }
 
 const char* to_string(Status status) noexcept {
-    switch (status) {
-        case Status::applied: return "applied";
-        case Status::merged: return "merged";
-        case Status::conflict: return "conflict";
-        case Status::rejected: return "rejected";
-    }
-    return "rejected";
+  switch (status) {
+    case Status::applied:
+      return "applied";
+    case Status::merged:
+      return "merged";
+    case Status::conflict:
+      return "conflict";
+    case Status::rejected:
+      return "rejected";
+  }
+  return "rejected";
 }
 
 const char* to_string(Reason reason) noexcept {
-    switch (reason) {
-        case Reason::none: return "";
-        case Reason::version_mismatch: return "version_mismatch";
-        case Reason::concurrent_update: return "concurrent_update";
-        case Reason::deleted: return "deleted";
-    }
-    return "";
+  switch (reason) {
+    case Reason::none:
+      return "";
+    case Reason::version_mismatch:
+      return "version_mismatch";
+    case Reason::concurrent_update:
+      return "concurrent_update";
+    case Reason::deleted:
+      return "deleted";
+  }
+  return "";
 }
 
 const char* to_string(Action action) noexcept {
-    switch (action) {
-        case Action::none: return "none";
-        case Action::insert: return "insert";
-        case Action::update: return "update";
-        case Action::remove: return "delete";
-        case Action::reinsert: return "reinsert";
-    }
-    return "none";
+  switch (action) {
+    case Action::none:
+      return "none";
+    case Action::insert:
+      return "insert";
+    case Action::update:
+      return "update";
+    case Action::remove:
+      return "delete";
+    case Action::reinsert:
+      return "reinsert";
+  }
+  return "none";
 }
 
 Edit edit_of(const Mutation& mutation, std::int64_t now_us) {
-    Edit edit{mutation.operation, mutation.id, mutation.timestamp_us.value_or(now_us),
-              mutation.version, {}, {}};
-    for (const auto& [name, value] : mutation.data.members()) {
-        edit.data[name] = canonical_json(value);
-    }
-    for (const auto& [name, value] : mutation.original.members()) {
-        edit.original[name] = canonical_json(value);
-    }
-    return edit;
+  Edit edit{mutation.operation, mutation.id, mutation.timestamp_us.value_or(now_us),
+            mutation.version,   {},          {}};
+  for (const auto& [name, value] : mutation.data.members()) {
+    edit.data[name] = canonical_json(value);
+  }
+  for (const auto& [name, value] : mutation.original.members()) {
+    edit.original[name] = canonical_json(value);
+  }
+  return edit;
 }
 
 Decision decide(const Edit& edit, std::optional<std::int64_t> effective_version,
                 const ServerState& state, const ObjectRules& rules, const FieldClocks& stored) {
-    Decision decision;
-    decision.client_version = edit.version;
-    if (state.exists) decision.server_version = state.version;
-    switch (edit.operation) {
-        case Operation::insert: decide_insert(decision, edit, state); break;
-        case Operation::remove:
-            decide_delete(decision, edit, effective_version, state, rules);
-            break;
-        case Operation::update:
-            decide_update(decision, edit, effective_version, state, rules, stored);
-            break;
-    }
-    return decision;
+  Decision decision;
+  decision.client_version = edit.version;
+  if (state.exists) decision.server_version = state.version;
+  switch (edit.operation) {
+    case Operation::insert:
+      decide_insert(decision, edit, state);
+      break;
+    case Operation::remove:
+      decide_delete(decision, edit, effective_version, state, rules);
+      break;
+    case Operation::update:
+      decide_update(decision, edit, effective_version, state, rules, stored);
+      break;
+  }
+  return decision;
 }
 
 std::string Decision::describe() const {
-    std::string line = std::string(to_string(status)) + " action=" + to_string(action);
-    if (reason != Reason::none) line += std::string(" reason=") + to_string(reason);
-    if (resolution != Resolution::none) line += std::string(" resolution=") + to_string(resolution);
-    for (const auto& [field, value] : write) line += " " + field + ":=" + value;
-    for (const FieldConflict& item : conflicts) {
-        line += " [" + item.field + " client=" + item.client_value.value_or("-") +
-                " server=" + item.server_value.value_or("-") + " " + to_string(item.resolution) +
-                "]";
-    }
-    return line;
+  std::string line = std::string(to_string(status)) + " action=" + to_string(action);
+  if (reason != Reason::none) line += std::string(" reason=") + to_string(reason);
+  if (resolution != Resolution::none) line += std::string(" resolution=") + to_string(resolution);
+  for (const auto& [field, value] : write) line += " " + field + ":=" + value;
+  for (const FieldConflict& item : conflicts) {
+    line += " [" + item.field + " client=" + item.client_value.value_or("-") +
+            " server=" + item.server_value.value_or("-") + " " + to_string(item.resolution) + "]";
+  }
+  return line;
 }
 
 }  // namespace objectos

@@ -19,34 +19,34 @@ const char* to_string(DeleteRule rule) noexcept;
 std::optional<DeleteRule> parse_delete_rule(std::string_view name) noexcept;
 
 struct ObjectRules {
-    Strategy strategy = Strategy::merge;
-    Strategy on_conflict = Strategy::lww;  // used where the strategy is merge; never merge itself
-    DeleteRule deletes = DeleteRule::deletion_wins;
-    std::map<std::string, Strategy, std::less<>> fields;  // over `strategy`
+  Strategy strategy = Strategy::merge;
+  Strategy on_conflict = Strategy::lww;  // used where the strategy is merge; never merge itself
+  DeleteRule deletes = DeleteRule::deletion_wins;
+  std::map<std::string, Strategy, std::less<>> fields;  // over `strategy`
 };
 
-// The part of a mutation that decides, with values as canonical JSON texts of the columns' wire forms
-// (so a caller may normalise them first).
+// The part of a mutation that decides, with values as canonical JSON texts of the columns' wire
+// forms (so a caller may normalise them first).
 struct Edit {
-    Operation operation = Operation::update;
-    std::string mutation_id;
-    std::int64_t timestamp_us = 0;
-    std::optional<std::int64_t> version;  // the one edited; nothing = no version check
-    FieldValues data;
-    FieldValues original;
+  Operation operation = Operation::update;
+  std::string mutation_id;
+  std::int64_t timestamp_us = 0;
+  std::optional<std::int64_t> version;  // the one edited; nothing = no version check
+  FieldValues data;
+  FieldValues original;
 };
 
 // Takes the mutation's values as they are; no timestamp in it means now_us.
 Edit edit_of(const Mutation& mutation, std::int64_t now_us);
 
 struct ServerState {
-    bool exists = false;
-    std::int64_t version = 0;
-    FieldValues values;  // at least the fields of the edit's data and original
-    std::int64_t modified_at_us = 0;
-    std::int64_t now_us = 0;  // client clocks are clamped to it
-    std::optional<std::int64_t> last_delete_version;  // newest delete of it in the log
-    std::optional<FieldValues> deleted_values;        // the whole row of that delete
+  bool exists = false;
+  std::int64_t version = 0;
+  FieldValues values;  // at least the fields of the edit's data and original
+  std::int64_t modified_at_us = 0;
+  std::int64_t now_us = 0;                          // client clocks are clamped to it
+  std::optional<std::int64_t> last_delete_version;  // newest delete of it in the log
+  std::optional<FieldValues> deleted_values;        // the whole row of that delete
 };
 
 enum class Status { applied, merged, conflict, rejected };
@@ -60,27 +60,27 @@ enum class Action { none, insert, update, remove, reinsert };
 const char* to_string(Action action) noexcept;
 
 struct FieldConflict {
-    std::string field;
-    std::optional<std::string> base;          // canonical JSON texts
-    std::optional<std::string> client_value;  // nothing: deleted by the client
-    std::optional<std::string> server_value;  // nothing: the record is gone
-    Resolution resolution = Resolution::none;
-    bool operator==(const FieldConflict&) const = default;
+  std::string field;
+  std::optional<std::string> base;          // canonical JSON texts
+  std::optional<std::string> client_value;  // nothing: deleted by the client
+  std::optional<std::string> server_value;  // nothing: the record is gone
+  Resolution resolution = Resolution::none;
+  bool operator==(const FieldConflict&) const = default;
 };
 
 struct Decision {
-    Status status = Status::applied;
-    Reason reason = Reason::none;
-    Resolution resolution = Resolution::none;
-    Action action = Action::none;
-    FieldValues write;  // columns and values of the insert, update or reinsert
-    std::vector<FieldConflict> conflicts;
-    std::vector<std::string> manual_fields;  // not written; a conflict is to be opened for them
-    FieldClocks clocks;                      // to be stored (also when action is none)
-    std::optional<std::int64_t> client_version;
-    std::optional<std::int64_t> server_version;
-    // One line for logs and test failures.
-    std::string describe() const;
+  Status status = Status::applied;
+  Reason reason = Reason::none;
+  Resolution resolution = Resolution::none;
+  Action action = Action::none;
+  FieldValues write;  // columns and values of the insert, update or reinsert
+  std::vector<FieldConflict> conflicts;
+  std::vector<std::string> manual_fields;  // not written; a conflict is to be opened for them
+  FieldClocks clocks;                      // to be stored (also when action is none)
+  std::optional<std::int64_t> client_version;
+  std::optional<std::int64_t> server_version;
+  // One line for logs and test failures.
+  std::string describe() const;
 };
 
 // `effective_version` is the version the edit builds on: edit.version, or, for a chain of the same

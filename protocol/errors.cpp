@@ -16,8 +16,7 @@ constexpr ErrorInfo table[error_count] = {
     {ErrorCode::invalid_checkpoint, "OS002", "invalid_checkpoint",
      "the checkpoint was edited, cut off or is not from here", false, ClientAction::resync},
     {ErrorCode::client_forked, "OS003", "client_forked",
-     "two files push under one client id (a copied or restored file)", false,
-     ClientAction::rename},
+     "two files push under one client id (a copied or restored file)", false, ClientAction::rename},
     {ErrorCode::unknown_object, "OS004", "unknown_object",
      "the object is not enabled, or not visible to the caller", false, ClientAction::quarantine},
     {ErrorCode::malformed_message, "OS005", "malformed_message",
@@ -46,36 +45,42 @@ constexpr ErrorInfo table[error_count] = {
 };
 
 constexpr bool table_in_order() {
-    for (int i = 0; i < error_count; ++i) {
-        if (static_cast<int>(table[i].code) != i) return false;
-    }
-    return true;
+  for (int i = 0; i < error_count; ++i) {
+    if (static_cast<int>(table[i].code) != i) return false;
+  }
+  return true;
 }
 static_assert(table_in_order());
 
 }  // namespace
 
 const ErrorInfo& error_info(ErrorCode code) noexcept {
-    return table[static_cast<std::size_t>(code)];
+  return table[static_cast<std::size_t>(code)];
 }
 
 const ErrorInfo* find_error(std::string_view sqlstate) noexcept {
-    for (const ErrorInfo& info : table) {
-        if (sqlstate == info.sqlstate) return &info;
-    }
-    return nullptr;
+  for (const ErrorInfo& info : table) {
+    if (sqlstate == info.sqlstate) return &info;
+  }
+  return nullptr;
 }
 
 const char* to_string(ClientAction action) noexcept {
-    switch (action) {
-        case ClientAction::report: return "report";
-        case ClientAction::retry: return "retry";
-        case ClientAction::resync: return "resync";
-        case ClientAction::rename: return "rename";
-        case ClientAction::quarantine: return "quarantine";
-        case ClientAction::stop: return "stop";
-    }
-    return "report";
+  switch (action) {
+    case ClientAction::report:
+      return "report";
+    case ClientAction::retry:
+      return "retry";
+    case ClientAction::resync:
+      return "resync";
+    case ClientAction::rename:
+      return "rename";
+    case ClientAction::quarantine:
+      return "quarantine";
+    case ClientAction::stop:
+      return "stop";
+  }
+  return "report";
 }
 
 ProtocolError::ProtocolError(ErrorCode code, std::string message, std::string detail,

@@ -11,126 +11,135 @@ namespace {
 // The clock of the value that stands in the row: the stored one if it is about this very value,
 // else a plain write's.
 FieldClock present_clock(const FieldInput& input) {
-    if (input.stored != nullptr && input.stored->value_hash == hash_value(input.server)) {
-        return *input.stored;
-    }
-    return {input.row_modified_at_us, {}, hash_value(input.server), false};
+  if (input.stored != nullptr && input.stored->value_hash == hash_value(input.server)) {
+    return *input.stored;
+  }
+  return {input.row_modified_at_us, {}, hash_value(input.server), false};
 }
 
 bool stored_counts(const FieldInput& input) {
-    return input.stored != nullptr && input.stored->value_hash == hash_value(input.server);
+  return input.stored != nullptr && input.stored->value_hash == hash_value(input.server);
 }
 
 // The clock to keep for `value`: the later of the two, so that no older write passes it.
 FieldClock later_clock(const FieldInput& input, bool beside_present, std::string_view value) {
-    FieldClock clock = input.client_clock;
-    if (beside_present) {
-        FieldClock present = present_clock(input);
-        if (clock_before(clock, present)) clock = present;
-    }
-    clock.value_hash = hash_value(value);
-    clock.own = false;
-    return clock;
+  FieldClock clock = input.client_clock;
+  if (beside_present) {
+    FieldClock present = present_clock(input);
+    if (clock_before(clock, present)) clock = present;
+  }
+  clock.value_hash = hash_value(value);
+  clock.own = false;
+  return clock;
 }
 
 FieldOutcome decide_by_clock(const FieldInput& input, bool competing) {
-    FieldOutcome outcome;
-    FieldClock present = present_clock(input);
-    bool own = stored_counts(input) && present.own;
-    bool wins = own || clock_before(present, input.client_clock);
-    outcome.collided = competing || !wins;
-    outcome.by_clock = outcome.collided;
-    if (outcome.collided) {
-        outcome.resolution = wins ? Resolution::client_wins : Resolution::server_wins;
-    }
-    outcome.write = wins;
-    if (wins) outcome.clock = later_clock(input, own, input.client);
-    return outcome;
+  FieldOutcome outcome;
+  FieldClock present = present_clock(input);
+  bool own = stored_counts(input) && present.own;
+  bool wins = own || clock_before(present, input.client_clock);
+  outcome.collided = competing || !wins;
+  outcome.by_clock = outcome.collided;
+  if (outcome.collided) {
+    outcome.resolution = wins ? Resolution::client_wins : Resolution::server_wins;
+  }
+  outcome.write = wins;
+  if (wins) outcome.clock = later_clock(input, own, input.client);
+  return outcome;
 }
 
 FieldOutcome take_client(const FieldInput& input, bool clocked) {
-    FieldOutcome outcome;
-    outcome.write = true;
-    if (clocked) outcome.clock = later_clock(input, stored_counts(input), input.client);
-    return outcome;
+  FieldOutcome outcome;
+  outcome.write = true;
+  if (clocked) outcome.clock = later_clock(input, stored_counts(input), input.client);
+  return outcome;
 }
 
 }  // namespace
 
 const char* to_string(Strategy strategy) noexcept {
-    switch (strategy) {
-        case Strategy::lww: return "lww";
-        case Strategy::merge: return "merge";
-        case Strategy::server_wins: return "server_wins";
-        case Strategy::client_wins: return "client_wins";
-        case Strategy::manual: return "manual";
-    }
-    return "merge";
+  switch (strategy) {
+    case Strategy::lww:
+      return "lww";
+    case Strategy::merge:
+      return "merge";
+    case Strategy::server_wins:
+      return "server_wins";
+    case Strategy::client_wins:
+      return "client_wins";
+    case Strategy::manual:
+      return "manual";
+  }
+  return "merge";
 }
 
 std::optional<Strategy> parse_strategy(std::string_view name) noexcept {
-    for (Strategy strategy : {Strategy::lww, Strategy::merge, Strategy::server_wins,
-                              Strategy::client_wins, Strategy::manual}) {
-        if (name == to_string(strategy)) return strategy;
-    }
-    return std::nullopt;
+  for (Strategy strategy : {Strategy::lww, Strategy::merge, Strategy::server_wins,
+                            Strategy::client_wins, Strategy::manual}) {
+    if (name == to_string(strategy)) return strategy;
+  }
+  return std::nullopt;
 }
 
 const char* to_string(Resolution resolution) noexcept {
-    switch (resolution) {
-        case Resolution::none: return "";
-        case Resolution::client_wins: return "client_wins";
-        case Resolution::server_wins: return "server_wins";
-        case Resolution::manual: return "manual";
-        case Resolution::merged: return "merged";
-    }
-    return "";
+  switch (resolution) {
+    case Resolution::none:
+      return "";
+    case Resolution::client_wins:
+      return "client_wins";
+    case Resolution::server_wins:
+      return "server_wins";
+    case Resolution::manual:
+      return "manual";
+    case Resolution::merged:
+      return "merged";
+  }
+  return "";
 }
 
 std::optional<Resolution> parse_resolution(std::string_view name) noexcept {
-    for (Resolution resolution : {Resolution::none, Resolution::client_wins,
-                                  Resolution::server_wins, Resolution::manual,
-                                  Resolution::merged}) {
-        if (name == to_string(resolution)) return resolution;
-    }
-    return std::nullopt;
+  for (Resolution resolution : {Resolution::none, Resolution::client_wins, Resolution::server_wins,
+                                Resolution::manual, Resolution::merged}) {
+    if (name == to_string(resolution)) return resolution;
+  }
+  return std::nullopt;
 }
 
 bool clock_before(const FieldClock& a, const FieldClock& b) noexcept {
-    if (a.timestamp_us != b.timestamp_us) return a.timestamp_us < b.timestamp_us;
-    return a.mutation_id < b.mutation_id;
+  if (a.timestamp_us != b.timestamp_us) return a.timestamp_us < b.timestamp_us;
+  return a.mutation_id < b.mutation_id;
 }
 
 std::string hash_value(std::string_view canonical_value) {
-    return to_hex64(fnv1a64(canonical_value));
+  return to_hex64(fnv1a64(canonical_value));
 }
 
 FieldOutcome merge_field(const FieldInput& input) {
-    Strategy strategy = input.strategy == Strategy::merge ? input.on_conflict : input.strategy;
-    bool clocked = strategy == Strategy::lww;
-    if (input.client == input.server) {  // nobody loses; only the clock may move on
-        FieldOutcome outcome;
-        bool competing = input.base && *input.base != input.server;
-        if (clocked) {
-            outcome.clock = later_clock(input, competing || stored_counts(input), input.server);
-        }
-        return outcome;
-    }
-    bool changed = input.base ? *input.base != input.server : !input.same_version;
-    if (input.strategy == Strategy::lww) {
-        if (stored_counts(input)) return decide_by_clock(input, changed);
-        return changed ? decide_by_clock(input, true) : take_client(input, true);
-    }
-    if (!changed) return take_client(input, clocked);
-    if (clocked) return decide_by_clock(input, true);
-
+  Strategy strategy = input.strategy == Strategy::merge ? input.on_conflict : input.strategy;
+  bool clocked = strategy == Strategy::lww;
+  if (input.client == input.server) {  // nobody loses; only the clock may move on
     FieldOutcome outcome;
-    outcome.collided = true;
-    outcome.write = strategy == Strategy::client_wins;
-    outcome.resolution = strategy == Strategy::client_wins   ? Resolution::client_wins
-                         : strategy == Strategy::server_wins ? Resolution::server_wins
-                                                             : Resolution::manual;
+    bool competing = input.base && *input.base != input.server;
+    if (clocked) {
+      outcome.clock = later_clock(input, competing || stored_counts(input), input.server);
+    }
     return outcome;
+  }
+  bool changed = input.base ? *input.base != input.server : !input.same_version;
+  if (input.strategy == Strategy::lww) {
+    if (stored_counts(input)) return decide_by_clock(input, changed);
+    return changed ? decide_by_clock(input, true) : take_client(input, true);
+  }
+  if (!changed) return take_client(input, clocked);
+  if (clocked) return decide_by_clock(input, true);
+
+  FieldOutcome outcome;
+  outcome.collided = true;
+  outcome.write = strategy == Strategy::client_wins;
+  outcome.resolution = strategy == Strategy::client_wins   ? Resolution::client_wins
+                       : strategy == Strategy::server_wins ? Resolution::server_wins
+                                                           : Resolution::manual;
+  return outcome;
 }
 
 }  // namespace objectos

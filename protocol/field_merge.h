@@ -2,8 +2,8 @@
 //
 // Values are canonical JSON texts (canonical_json of the wire form), compared byte by byte.
 //
-// merge: what only one side changed is taken, equal values never collide, and what both changed goes
-// to the object's on_conflict. server_wins, client_wins, manual: the same, with that outcome.
+// merge: what only one side changed is taken, equal values never collide, and what both changed
+// goes to the object's on_conflict. server_wins, client_wins, manual: the same, with that outcome.
 // lww: every write has the clock (timestamp, mutation id); the higher one stays, whatever the order
 // of arrival. Under merge with on_conflict lww, clocks are asked only when both sides changed.
 #pragma once
@@ -31,13 +31,13 @@ using FieldValues = std::map<std::string, std::string, std::less<>>;
 
 // Who wrote a field's value last, under lww.
 struct FieldClock {
-    std::int64_t timestamp_us = 0;
-    std::string mutation_id;  // "" for a plain write
-    std::string value_hash;   // hash_value() of the value written
-    // Written by the client that pushes now: its own later write builds on it, and wins even if its
-    // clock was set back or stands still within the same millisecond. Set by the caller; not stored.
-    bool own = false;
-    bool operator==(const FieldClock&) const = default;
+  std::int64_t timestamp_us = 0;
+  std::string mutation_id;  // "" for a plain write
+  std::string value_hash;   // hash_value() of the value written
+  // Written by the client that pushes now: its own later write builds on it, and wins even if its
+  // clock was set back or stands still within the same millisecond. Set by the caller; not stored.
+  bool own = false;
+  bool operator==(const FieldClock&) const = default;
 };
 using FieldClocks = std::map<std::string, FieldClock, std::less<>>;
 
@@ -48,23 +48,23 @@ bool clock_before(const FieldClock& a, const FieldClock& b) noexcept;
 std::string hash_value(std::string_view canonical_value);
 
 struct FieldInput {
-    std::string_view client;                // the value the client wrote
-    std::optional<std::string_view> base;   // what it was before, if the client said so
-    std::string_view server;                // the row's present value
-    bool same_version = false;              // the client edited the row's present version
-    Strategy strategy = Strategy::merge;    // of the field; merge = on_conflict decides collisions
-    Strategy on_conflict = Strategy::lww;   // not merge
-    FieldClock client_clock;                // clamped to the server's now
-    const FieldClock* stored = nullptr;     // from field_clocks, if any
-    std::int64_t row_modified_at_us = 0;    // clock of a plain write
+  std::string_view client;               // the value the client wrote
+  std::optional<std::string_view> base;  // what it was before, if the client said so
+  std::string_view server;               // the row's present value
+  bool same_version = false;             // the client edited the row's present version
+  Strategy strategy = Strategy::merge;   // of the field; merge = on_conflict decides collisions
+  Strategy on_conflict = Strategy::lww;  // not merge
+  FieldClock client_clock;               // clamped to the server's now
+  const FieldClock* stored = nullptr;    // from field_clocks, if any
+  std::int64_t row_modified_at_us = 0;   // clock of a plain write
 };
 
 struct FieldOutcome {
-    bool write = false;     // the client's value goes into the row
-    bool collided = false;  // both sides changed it, to different values
-    bool by_clock = false;  // collided, and the clocks decided
-    Resolution resolution = Resolution::none;  // client_wins, server_wins, manual when collided
-    std::optional<FieldClock> clock;           // to be stored
+  bool write = false;                        // the client's value goes into the row
+  bool collided = false;                     // both sides changed it, to different values
+  bool by_clock = false;                     // collided, and the clocks decided
+  Resolution resolution = Resolution::none;  // client_wins, server_wins, manual when collided
+  std::optional<FieldClock> clock;           // to be stored
 };
 
 FieldOutcome merge_field(const FieldInput& input);

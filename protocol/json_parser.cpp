@@ -19,185 +19,181 @@ using Size = rapidjson::SizeType;
 // Builds the tree from SAX events on a stack of its own. A handler that returns false stops the
 // parser; `fault` then says why.
 class TreeBuilder {
-  public:
-    explicit TreeBuilder(const JsonLimits& limits) : limits_(limits) {}
+ public:
+  explicit TreeBuilder(const JsonLimits& limits) : limits_(limits) {}
 
-    bool Null() { return add(Json()); }
-    bool Bool(bool value) { return add(Json::boolean(value)); }
-    bool Int(int) { return false; }
-    bool Uint(unsigned) { return false; }
-    bool Int64(std::int64_t) { return false; }
-    bool Uint64(std::uint64_t) { return false; }
-    bool Double(double) { return false; }
-    bool RawNumber(const char* text, Size length, bool) {
-        return add(Json::number(std::string(text, length)));
+  bool Null() { return add(Json()); }
+  bool Bool(bool value) { return add(Json::boolean(value)); }
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+  bool RawNumber(const char* text, Size length, bool) {
+    return add(Json::number(std::string(text, length)));
+  }
+  bool String(const char* text, Size length, bool) {
+    return check_text({text, length}) && add(Json::string(std::string(text, length)));
+  }
+  bool Key(const char* text, Size length, bool) {
+    if (!check_text({text, length})) return false;
+    open_.back().key.assign(text, length);
+    return true;
+  }
+  bool StartObject() { return open(Json::object()); }
+  bool StartArray() { return open(Json::array()); }
+  bool EndObject(Size) {
+    const Json::Members& members = open_.back().value.members();
+    if (members.size() > limits::json_members_max) {
+      return fail(ErrorCode::limit_exceeded, "an object has too many keys");
     }
-    bool String(const char* text, Size length, bool) {
-        return check_text({text, length}) && add(Json::string(std::string(text, length)));
+    std::vector<std::string_view> names;
+    names.reserve(members.size());
+    for (const JsonMember& member : members) names.push_back(member.name);
+    std::sort(names.begin(), names.end());
+    auto twice = std::adjacent_find(names.begin(), names.end());
+    if (twice != names.end()) {
+      return fail(ErrorCode::malformed_message,
+                  "duplicate key " + json_string(twice->substr(0, 100)));
     }
-    bool Key(const char* text, Size length, bool) {
-        if (!check_text({text, length})) return false;
-        open_.back().key.assign(text, length);
-        return true;
-    }
-    bool StartObject() { return open(Json::object()); }
-    bool StartArray() { return open(Json::array()); }
-    bool EndObject(Size) {
-        const Json::Members& members = open_.back().value.members();
-        if (members.size() > limits::json_members_max) {
-            return fail(ErrorCode::limit_exceeded, "an object has too many keys");
-        }
-        std::vector<std::string_view> names;
-        names.reserve(members.size());
-        for (const JsonMember& member : members) names.push_back(member.name);
-        std::sort(names.begin(), names.end());
-        auto twice = std::adjacent_find(names.begin(), names.end());
-        if (twice != names.end()) {
-            return fail(ErrorCode::malformed_message,
-                        "duplicate key " + json_string(twice->substr(0, 100)));
-        }
-        return close();
-    }
-    bool EndArray(Size) { return close(); }
+    return close();
+  }
+  bool EndArray(Size) { return close(); }
 
-    Json take() { return std::move(root_); }
-    const std::string& fault() const { return fault_; }
-    ErrorCode fault_code() const { return fault_code_; }
+  Json take() { return std::move(root_); }
+  const std::string& fault() const { return fault_; }
+  ErrorCode fault_code() const { return fault_code_; }
 
-  private:
-    struct Open {
-        Json value;
-        std::string key;  // of the member being read
-    };
+ private:
+  struct Open {
+    Json value;
+    std::string key;  // of the member being read
+  };
 
-    bool fail(ErrorCode code, std::string fault) {
-        fault_code_ = code;
-        fault_ = std::move(fault);
-        return false;
+  bool fail(ErrorCode code, std::string fault) {
+    fault_code_ = code;
+    fault_ = std::move(fault);
+    return false;
+  }
+  bool check_text(std::string_view text) {
+    if (text.size() > limits_.string_bytes_max) {
+      return fail(ErrorCode::limit_exceeded,
+                  "a string is longer than " + std::to_string(limits_.string_bytes_max) + " bytes");
     }
-    bool check_text(std::string_view text) {
-        if (text.size() > limits_.string_bytes_max) {
-            return fail(ErrorCode::limit_exceeded, "a string is longer than " +
-                                                       std::to_string(limits_.string_bytes_max) +
-                                                       " bytes");
-        }
-        if (text.find('\0') != std::string_view::npos) {
-            return fail(ErrorCode::malformed_message, "U+0000 cannot be stored in text");
-        }
-        return true;
+    if (text.find('\0') != std::string_view::npos) {
+      return fail(ErrorCode::malformed_message, "U+0000 cannot be stored in text");
     }
-    bool open(Json value) {
-        if (static_cast<int>(open_.size()) >= limits_.depth_max) {
-            return fail(ErrorCode::malformed_message, "nested deeper than " +
-                                                          std::to_string(limits_.depth_max) +
-                                                          " levels");
-        }
-        open_.push_back({std::move(value), {}});
-        return true;
+    return true;
+  }
+  bool open(Json value) {
+    if (static_cast<int>(open_.size()) >= limits_.depth_max) {
+      return fail(ErrorCode::malformed_message,
+                  "nested deeper than " + std::to_string(limits_.depth_max) + " levels");
     }
-    bool close() {
-        Json value = std::move(open_.back().value);
-        open_.pop_back();
-        return add(std::move(value));
+    open_.push_back({std::move(value), {}});
+    return true;
+  }
+  bool close() {
+    Json value = std::move(open_.back().value);
+    open_.pop_back();
+    return add(std::move(value));
+  }
+  bool add(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+    } else if (open_.back().value.is_array()) {
+      open_.back().value.items().push_back(std::move(value));
+    } else {
+      open_.back().value.members().push_back({std::move(open_.back().key), std::move(value)});
     }
-    bool add(Json value) {
-        if (open_.empty()) {
-            root_ = std::move(value);
-        } else if (open_.back().value.is_array()) {
-            open_.back().value.items().push_back(std::move(value));
-        } else {
-            open_.back().value.members().push_back(
-                {std::move(open_.back().key), std::move(value)});
-        }
-        return true;
-    }
+    return true;
+  }
 
-    const JsonLimits& limits_;
-    std::vector<Open> open_;
-    Json root_;
-    std::string fault_;
-    ErrorCode fault_code_ = ErrorCode::malformed_message;
+  const JsonLimits& limits_;
+  std::vector<Open> open_;
+  Json root_;
+  std::string fault_;
+  ErrorCode fault_code_ = ErrorCode::malformed_message;
 };
 
 int utf8_length(unsigned char lead) {
-    if (lead < 0x80) return 1;
-    if (lead >= 0xc2 && lead <= 0xdf) return 2;
-    if (lead >= 0xe0 && lead <= 0xef) return 3;
-    if (lead >= 0xf0 && lead <= 0xf4) return 4;
-    return 0;
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return 2;
+  if (lead >= 0xe0 && lead <= 0xef) return 3;
+  if (lead >= 0xf0 && lead <= 0xf4) return 4;
+  return 0;
 }
 
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) noexcept {
-    for (std::size_t i = 0; i < text.size();) {
-        auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-        int length = utf8_length(byte(i));
-        if (length == 0 || i + static_cast<std::size_t>(length) > text.size()) return false;
-        for (int k = 1; k < length; ++k) {
-            if ((byte(i + static_cast<std::size_t>(k)) & 0xc0) != 0x80) return false;
-        }
-        if (byte(i) == 0xe0 && byte(i + 1) < 0xa0) return false;   // overlong
-        if (byte(i) == 0xed && byte(i + 1) >= 0xa0) return false;  // surrogate
-        if (byte(i) == 0xf0 && byte(i + 1) < 0x90) return false;   // overlong
-        if (byte(i) == 0xf4 && byte(i + 1) >= 0x90) return false;  // beyond U+10FFFF
-        i += static_cast<std::size_t>(length);
+  for (std::size_t i = 0; i < text.size();) {
+    auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    int length = utf8_length(byte(i));
+    if (length == 0 || i + static_cast<std::size_t>(length) > text.size()) return false;
+    for (int k = 1; k < length; ++k) {
+      if ((byte(i + static_cast<std::size_t>(k)) & 0xc0) != 0x80) return false;
     }
-    return true;
+    if (byte(i) == 0xe0 && byte(i + 1) < 0xa0) return false;   // overlong
+    if (byte(i) == 0xed && byte(i + 1) >= 0xa0) return false;  // surrogate
+    if (byte(i) == 0xf0 && byte(i + 1) < 0x90) return false;   // overlong
+    if (byte(i) == 0xf4 && byte(i + 1) >= 0x90) return false;  // beyond U+10FFFF
+    i += static_cast<std::size_t>(length);
+  }
+  return true;
 }
 
 bool is_json_number(std::string_view text) noexcept {
-    std::size_t i = 0;
-    auto digits = [&] {
-        std::size_t from = i;
-        while (i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
-        return i - from;
-    };
-    if (i < text.size() && text[i] == '-') ++i;
-    bool zero = i < text.size() && text[i] == '0';
-    std::size_t whole = digits();
-    if (whole == 0 || (zero && whole > 1)) return false;
-    if (i < text.size() && text[i] == '.') {
-        ++i;
-        if (digits() == 0) return false;
-    }
-    if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-        ++i;
-        if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
-        if (digits() == 0) return false;
-    }
-    return i == text.size();
+  std::size_t i = 0;
+  auto digits = [&] {
+    std::size_t from = i;
+    while (i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
+    return i - from;
+  };
+  if (i < text.size() && text[i] == '-') ++i;
+  bool zero = i < text.size() && text[i] == '0';
+  std::size_t whole = digits();
+  if (whole == 0 || (zero && whole > 1)) return false;
+  if (i < text.size() && text[i] == '.') {
+    ++i;
+    if (digits() == 0) return false;
+  }
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    ++i;
+    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
+    if (digits() == 0) return false;
+  }
+  return i == text.size();
 }
 
 Json parse_json(std::string_view text, const JsonLimits& limits) {
-    if (text.size() > limits.bytes_max) {
-        throw ProtocolError(ErrorCode::limit_exceeded,
-                            "the message is larger than " + std::to_string(limits.bytes_max) +
-                                " bytes",
-                            {}, "Send it in smaller parts.");
-    }
-    if (!is_valid_utf8(text)) {
-        throw ProtocolError(ErrorCode::malformed_message, "the message is not valid UTF-8");
-    }
-    if (text.find('\0') != std::string_view::npos) {
-        throw ProtocolError(ErrorCode::malformed_message, "the message holds a zero byte");
-    }
-    TreeBuilder builder(limits);
-    rapidjson::MemoryStream stream(text.data(), text.size());
-    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator> reader;
-    constexpr unsigned flags = rapidjson::kParseIterativeFlag |
-                               rapidjson::kParseValidateEncodingFlag |
-                               rapidjson::kParseNumbersAsStringsFlag;
-    rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
-    if (result.IsError()) {
-        bool ours = !builder.fault().empty();
-        std::string fault = ours ? builder.fault() : rapidjson::GetParseError_En(result.Code());
-        throw ProtocolError(ours ? builder.fault_code() : ErrorCode::malformed_message,
-                            "cannot read the message: " + fault,
-                            "At byte " + std::to_string(result.Offset()) + ".",
-                            "Send one JSON text of the documented form.");
-    }
-    return builder.take();
+  if (text.size() > limits.bytes_max) {
+    throw ProtocolError(ErrorCode::limit_exceeded,
+                        "the message is larger than " + std::to_string(limits.bytes_max) + " bytes",
+                        {}, "Send it in smaller parts.");
+  }
+  if (!is_valid_utf8(text)) {
+    throw ProtocolError(ErrorCode::malformed_message, "the message is not valid UTF-8");
+  }
+  if (text.find('\0') != std::string_view::npos) {
+    throw ProtocolError(ErrorCode::malformed_message, "the message holds a zero byte");
+  }
+  TreeBuilder builder(limits);
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator> reader;
+  constexpr unsigned flags = rapidjson::kParseIterativeFlag |
+                             rapidjson::kParseValidateEncodingFlag |
+                             rapidjson::kParseNumbersAsStringsFlag;
+  rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
+  if (result.IsError()) {
+    bool ours = !builder.fault().empty();
+    std::string fault = ours ? builder.fault() : rapidjson::GetParseError_En(result.Code());
+    throw ProtocolError(ours ? builder.fault_code() : ErrorCode::malformed_message,
+                        "cannot read the message: " + fault,
+                        "At byte " + std::to_string(result.Offset()) + ".",
+                        "Send one JSON text of the documented form.");
+  }
+  return builder.take();
 }
 
 }  // namespace objectos

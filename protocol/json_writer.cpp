@@ -11,88 +11,115 @@ namespace {
 void append_value(std::string& out, const Json& value, bool sorted);
 
 void append_members(std::string& out, const Json& value, bool sorted) {
-    std::vector<const JsonMember*> members;
-    members.reserve(value.members().size());
-    for (const JsonMember& member : value.members()) members.push_back(&member);
-    if (sorted) {
-        std::sort(members.begin(), members.end(),
-                  [](const JsonMember* a, const JsonMember* b) { return a->name < b->name; });
-    }
-    out += '{';
-    const char* separator = "";
-    for (const JsonMember* member : members) {
-        out += separator;
-        append_json_string(out, member->name);
-        out += ':';
-        append_value(out, member->value, sorted);
-        separator = ",";
-    }
-    out += '}';
+  std::vector<const JsonMember*> members;
+  members.reserve(value.members().size());
+  for (const JsonMember& member : value.members()) members.push_back(&member);
+  if (sorted) {
+    std::sort(members.begin(), members.end(),
+              [](const JsonMember* a, const JsonMember* b) { return a->name < b->name; });
+  }
+  out += '{';
+  const char* separator = "";
+  for (const JsonMember* member : members) {
+    out += separator;
+    append_json_string(out, member->name);
+    out += ':';
+    append_value(out, member->value, sorted);
+    separator = ",";
+  }
+  out += '}';
 }
 
 void append_value(std::string& out, const Json& value, bool sorted) {
-    switch (value.kind()) {
-        case Json::Kind::null: out += "null"; return;
-        case Json::Kind::boolean: out += value.as_boolean() ? "true" : "false"; return;
-        case Json::Kind::number: out += value.text(); return;
-        case Json::Kind::string: append_json_string(out, value.text()); return;
-        case Json::Kind::object: append_members(out, value, sorted); return;
-        case Json::Kind::array: break;
-    }
-    out += '[';
-    const char* separator = "";
-    for (const Json& item : value.items()) {
-        out += separator;
-        append_value(out, item, sorted);
-        separator = ",";
-    }
-    out += ']';
+  switch (value.kind()) {
+    case Json::Kind::null:
+      out += "null";
+      return;
+    case Json::Kind::boolean:
+      out += value.as_boolean() ? "true" : "false";
+      return;
+    case Json::Kind::number:
+      out += value.text();
+      return;
+    case Json::Kind::string:
+      append_json_string(out, value.text());
+      return;
+    case Json::Kind::object:
+      append_members(out, value, sorted);
+      return;
+    case Json::Kind::array:
+      break;
+  }
+  out += '[';
+  const char* separator = "";
+  for (const Json& item : value.items()) {
+    out += separator;
+    append_value(out, item, sorted);
+    separator = ",";
+  }
+  out += ']';
 }
 
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    for (char c : text) {
-        switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\b': out += "\\b"; break;
-            case '\f': out += "\\f"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    out += "\\u00";
-                    out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-                    out += "0123456789abcdef"[c & 15];
-                } else {
-                    out += c;
-                }
+  out += '"';
+  for (char c : text) {
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+          out += "0123456789abcdef"[c & 15];
+        } else {
+          out += c;
         }
     }
-    out += '"';
+  }
+  out += '"';
 }
 
 std::string json_string(std::string_view text) {
-    std::string out;
-    append_json_string(out, text);
-    return out;
+  std::string out;
+  append_json_string(out, text);
+  return out;
 }
 
-void append_json(std::string& out, const Json& value) { append_value(out, value, false); }
+void append_json(std::string& out, const Json& value) {
+  append_value(out, value, false);
+}
 
 std::string write_json(const Json& value) {
-    std::string out;
-    append_value(out, value, false);
-    return out;
+  std::string out;
+  append_value(out, value, false);
+  return out;
 }
 
 std::string canonical_json(const Json& value) {
-    std::string out;
-    append_value(out, value, true);
-    return out;
+  std::string out;
+  append_value(out, value, true);
+  return out;
 }
 
 }  // namespace objectos

@@ -23,114 +23,119 @@ std::optional<Operation> parse_operation(std::string_view name) noexcept;
 std::optional<std::string> normalize_uuid(std::string_view text);
 
 struct Mutation {
-    std::string id;  // UUID, lower case
-    std::string object;
-    std::string record_id;
-    Operation operation = Operation::update;
-    Json data;      // object; null for a delete
-    Json original;  // object; null if not given
-    std::string timestamp;                    // as sent; "" if not given
-    std::optional<std::int64_t> timestamp_us;  // the same, since 1970, UTC
-    std::optional<std::int64_t> version;       // the one edited
-    std::optional<std::int64_t> client_sequence;
-    std::optional<std::string> group;
-    std::optional<std::string> user;
-    std::optional<std::string> device;
-    std::optional<std::string> undo_of;
-    // Only in what the server sends.
-    std::optional<std::int64_t> sequence;
-    std::optional<std::string> tag;
+  std::string id;  // UUID, lower case
+  std::string object;
+  std::string record_id;
+  Operation operation = Operation::update;
+  Json data;                                 // object; null for a delete
+  Json original;                             // object; null if not given
+  std::string timestamp;                     // as sent; "" if not given
+  std::optional<std::int64_t> timestamp_us;  // the same, since 1970, UTC
+  std::optional<std::int64_t> version;       // the one edited
+  std::optional<std::int64_t> client_sequence;
+  std::optional<std::string> group;
+  std::optional<std::string> user;
+  std::optional<std::string> device;
+  std::optional<std::string> undo_of;
+  // Only in what the server sends.
+  std::optional<std::int64_t> sequence;
+  std::optional<std::string> tag;
 };
 
 // One element of a push. With an id that can be read but otherwise wrong, it carries the error and
 // becomes a `rejected` verdict; the rest of the push goes on.
 struct PushEntry {
-    std::string id;
-    std::optional<Mutation> mutation;
-    std::optional<ProtocolError> error;  // set iff mutation is not
-    // As far as they can be read, also when the rest is wrong.
-    std::string object;
-    std::string record_id;
-    std::optional<std::int64_t> client_sequence;
-    // The bytes a fingerprint is taken of: canonical_mutation(), or for a wrong one its canonical JSON.
-    std::string canonical;
+  std::string id;
+  std::optional<Mutation> mutation;
+  std::optional<ProtocolError> error;  // set iff mutation is not
+  // As far as they can be read, also when the rest is wrong.
+  std::string object;
+  std::string record_id;
+  std::optional<std::int64_t> client_sequence;
+  // The bytes a fingerprint is taken of: canonical_mutation(), or for a wrong one its canonical
+  // JSON.
+  std::string canonical;
 };
 
 struct PushRequest {
-    std::string client_id;
-    std::string last_sync;   // informs only; "" if not given
-    std::string checkpoint;  // "" if not given
-    std::optional<std::int64_t> confirmed;
-    std::vector<PushEntry> entries;
+  std::string client_id;
+  std::string last_sync;   // informs only; "" if not given
+  std::string checkpoint;  // "" if not given
+  std::optional<std::int64_t> confirmed;
+  std::vector<PushEntry> entries;
 };
 
 struct Conflict {
-    std::string mutation_id;
-    std::string reason;
-    std::optional<std::int64_t> server_version;
-    std::optional<std::int64_t> client_version;
-    std::string resolution;  // "" = null
-    std::string conflict_id;  // "" = null
-    Json base;                // object field → value
-    struct Field {
-        std::string field;
-        Json client_value;
-        Json server_value;
-        std::string resolution;  // "" = not sent
-    };
-    std::vector<Field> conflicts;
-    std::string object;
-    std::string record_id;
-    std::string status;  // open, resolved; "" = not sent
+  std::string mutation_id;
+  std::string reason;
+  std::optional<std::int64_t> server_version;
+  std::optional<std::int64_t> client_version;
+  std::string resolution;   // "" = null
+  std::string conflict_id;  // "" = null
+  Json base;                // object field → value
+  struct Field {
+    std::string field;
+    Json client_value;
+    Json server_value;
+    std::string resolution;  // "" = not sent
+  };
+  std::vector<Field> conflicts;
+  std::string object;
+  std::string record_id;
+  std::string status;  // open, resolved; "" = not sent
 };
 
 struct Acknowledgement {
-    std::string id;  // mutation id
-    std::string object;
-    std::string record_id;
-    std::string operation;
-    std::optional<std::int64_t> version;
-    std::int64_t client_sequence = 0;
-    std::string status;
-    bool whole = false;   // the row was stored as the mutation said
-    bool absorb = false;  // the row's data is left out: the client moves its own mutation into the base
+  std::string id;  // mutation id
+  std::string object;
+  std::string record_id;
+  std::string operation;
+  std::optional<std::int64_t> version;
+  std::int64_t client_sequence = 0;
+  std::string status;
+  bool whole = false;  // the row was stored as the mutation said
+  bool absorb =
+      false;  // the row's data is left out: the client moves its own mutation into the base
 };
 
 struct PullResponse {
-    std::vector<Mutation> mutations;
-    std::vector<Conflict> conflicts;
-    std::string checkpoint;
-    bool has_more = false;
-    Json removals;  // array
-    std::vector<Acknowledgement> acknowledgements;
-    Json schema;     // object or null
-    Json rereads;    // array
-    Json truncates;  // array
+  std::vector<Mutation> mutations;
+  std::vector<Conflict> conflicts;
+  std::string checkpoint;
+  bool has_more = false;
+  Json removals;  // array
+  std::vector<Acknowledgement> acknowledgements;
+  Json schema;     // object or null
+  Json rereads;    // array
+  Json truncates;  // array
 };
 
 struct Ack {
-    std::string client_id;
-    std::string last_sync;
-    std::string checkpoint;
-    std::optional<std::int64_t> confirmed;
+  std::string client_id;
+  std::string last_sync;
+  std::string checkpoint;
+  std::optional<std::int64_t> confirmed;
 };
 
 struct Verdict {
-    std::string mutation_id;
-    std::string status;
-    bool duplicate = false;
-    std::optional<std::int64_t> version;
-    std::optional<std::int64_t> sequence;
-    std::string reason;      // "" = null
-    std::string resolution;  // "" = null
-    std::optional<std::int64_t> server_version;
-    std::optional<std::int64_t> client_version;
-    Json detail;
+  std::string mutation_id;
+  std::string status;
+  bool duplicate = false;
+  std::optional<std::int64_t> version;
+  std::optional<std::int64_t> sequence;
+  std::string reason;      // "" = null
+  std::string resolution;  // "" = null
+  std::optional<std::int64_t> server_version;
+  std::optional<std::int64_t> client_version;
+  Json detail;
 };
 
 // One mutation, strictly (OS006 naming mutation and field). `changes: {field: {from, to}}` is taken
-// for data and original.
+// for data and original. A delete carries no data; client_sequence counts from 1.
 Mutation decode_mutation(const Json& json);
+
+// One mutation as the server sends it: leniently, with `sequence` and `tag`; "" for a missing id.
+Mutation decode_pulled_mutation(const Json& json);
 
 // The array of sync_push. Throws OS005 if the text is not JSON, OS006 if it is no array, an element
 // is no object or lacks a usable id, OS007 for sizes. Other faults are carried in the entries.

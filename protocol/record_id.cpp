@@ -7,79 +7,82 @@ namespace objectos {
 namespace {
 
 [[noreturn]] void refuse(const std::string& why, std::string_view record_id) {
-    throw ProtocolError(ErrorCode::invalid_mutation, "invalid record_id: " + why,
-                        "record_id " + json_string(record_id.substr(0, 200)) + ".",
-                        "One key column: its value as text; several: the JSON array of them.",
-                        "record_id");
+  throw ProtocolError(ErrorCode::invalid_mutation, "invalid record_id: " + why,
+                      "record_id " + json_string(record_id.substr(0, 200)) + ".",
+                      "One key column: its value as text; several: the JSON array of them.",
+                      "record_id");
 }
 
 bool fits(const Json& value, ValueKind kind) {
-    switch (kind) {
-        case ValueKind::boolean: return value.is_boolean();
-        case ValueKind::integer: return value.as_integer().has_value();
-        case ValueKind::real:
-        case ValueKind::numeric:
-            return value.is_number() || value.text() == "NaN" || value.text() == "Infinity" ||
-                   value.text() == "-Infinity";
-        case ValueKind::array: return value.is_array() || value.is_string();
-        default: return value.is_string();
-    }
+  switch (kind) {
+    case ValueKind::boolean:
+      return value.is_boolean();
+    case ValueKind::integer:
+      return value.as_integer().has_value();
+    case ValueKind::real:
+    case ValueKind::numeric:
+      return value.is_number() || value.text() == "NaN" || value.text() == "Infinity" ||
+             value.text() == "-Infinity";
+    case ValueKind::array:
+      return value.is_array() || value.is_string();
+    default:
+      return value.is_string();
+  }
 }
 
 Json parse_single(std::string_view text, ValueKind kind) {
-    if (kind == ValueKind::boolean) {
-        if (text == "true" || text == "false") return Json::boolean(text == "true");
-        refuse("a boolean is true or false", text);
-    }
-    if (kind == ValueKind::array && !text.empty() && text[0] == '[') return parse_json(text);
-    bool numeric = kind == ValueKind::integer || kind == ValueKind::real ||
-                   kind == ValueKind::numeric;
-    Json value = numeric && is_json_number(text) ? Json::number(std::string(text))
-                                                 : Json::string(std::string(text));
-    if (!fits(value, kind)) refuse(std::string("not a key of kind ") + to_string(kind), text);
-    return value;
+  if (kind == ValueKind::boolean) {
+    if (text == "true" || text == "false") return Json::boolean(text == "true");
+    refuse("a boolean is true or false", text);
+  }
+  if (kind == ValueKind::array && !text.empty() && text[0] == '[') return parse_json(text);
+  bool numeric =
+      kind == ValueKind::integer || kind == ValueKind::real || kind == ValueKind::numeric;
+  Json value = numeric && is_json_number(text) ? Json::number(std::string(text))
+                                               : Json::string(std::string(text));
+  if (!fits(value, kind)) refuse(std::string("not a key of kind ") + to_string(kind), text);
+  return value;
 }
 
 }  // namespace
 
 std::string encode_record_id(const std::vector<Json>& values) {
-    std::string text;
-    for (const Json& value : values) {
-        if (value.is_null() || value.is_object()) refuse("a key value is missing", "");
-    }
-    if (values.size() == 1) {
-        const Json& only = values[0];
-        text = only.is_string() || only.is_number() ? only.text() : write_json(only);
-    } else {
-        text = write_json(Json::array(values));
-    }
-    if (text.size() > limits::record_id_bytes_max) {
-        throw ProtocolError(ErrorCode::limit_exceeded, "the record_id is too long",
-                            std::to_string(text.size()) + " bytes.");
-    }
-    return text;
+  std::string text;
+  for (const Json& value : values) {
+    if (value.is_null() || value.is_object()) refuse("a key value is missing", "");
+  }
+  if (values.size() == 1) {
+    const Json& only = values[0];
+    text = only.is_string() || only.is_number() ? only.text() : write_json(only);
+  } else {
+    text = write_json(Json::array(values));
+  }
+  if (text.size() > limits::record_id_bytes_max) {
+    throw ProtocolError(ErrorCode::limit_exceeded, "the record_id is too long",
+                        std::to_string(text.size()) + " bytes.");
+  }
+  return text;
 }
 
-std::vector<Json> parse_record_id(std::string_view record_id,
-                                  const std::vector<ValueKind>& kinds) {
-    if (kinds.size() == 1) return {parse_single(record_id, kinds[0])};
-    Json array;
-    try {
-        array = parse_json(record_id);
-    } catch (const ProtocolError&) {
-        refuse("not a JSON array", record_id);
+std::vector<Json> parse_record_id(std::string_view record_id, const std::vector<ValueKind>& kinds) {
+  if (kinds.size() == 1) return {parse_single(record_id, kinds[0])};
+  Json array;
+  try {
+    array = parse_json(record_id);
+  } catch (const ProtocolError&) {
+    refuse("not a JSON array", record_id);
+  }
+  if (!array.is_array() || array.items().size() != kinds.size()) {
+    refuse("it needs " + std::to_string(kinds.size()) + " values", record_id);
+  }
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    if (!fits(array.items()[i], kinds[i])) {
+      refuse("value " + std::to_string(i + 1) + " is not of kind " + to_string(kinds[i]),
+             record_id);
     }
-    if (!array.is_array() || array.items().size() != kinds.size()) {
-        refuse("it needs " + std::to_string(kinds.size()) + " values", record_id);
-    }
-    for (std::size_t i = 0; i < kinds.size(); ++i) {
-        if (!fits(array.items()[i], kinds[i])) {
-            refuse("value " + std::to_string(i + 1) + " is not of kind " + to_string(kinds[i]),
-                   record_id);
-        }
-    }
-    if (write_json(array) != record_id) refuse("not in its canonical form", record_id);
-    return array.items();
+  }
+  if (write_json(array) != record_id) refuse("not in its canonical form", record_id);
+  return array.items();
 }
 
 }  // namespace objectos

@@ -1,7 +1,7 @@
 // A record's name: the text of its primary key.
 //
-// One key column: the value's JSON form as bare text (a string without quotes or escapes, a number's
-// digits, true or false). Several: the canonical JSON array of their forms, e.g. ["a",1].
+// One key column: the value's JSON form as bare text (a string without quotes or escapes, a
+// number's digits, true or false). Several: the canonical JSON array of their forms, e.g. ["a",1].
 // Both sides write the same text for the same key.
 #pragma once
 
