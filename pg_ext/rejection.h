@@ -1,0 +1,21 @@
+// Which errors reject a mutation and which end the push, and the verdict of a rejected one.
+#pragma once
+
+#include <string>
+
+#include "pg_ext/boundary.h"
+#include "protocol/errors.h"
+#include "protocol/messages.h"
+
+namespace objectos::server {
+
+// SQLSTATE classes 22 and 23, 42501, 44000 and P0001. Anything else (cancel, timeout, resources, 40xxx) ends the push.
+bool rejects_its_group(const std::string& sqlstate) noexcept;
+
+Verdict rejected(const std::string& mutation_id, const std::string& reason, const std::string& sqlstate,
+                 const std::string& message, const std::string& hint = {}, const std::string& field = {});
+Verdict rejected(const std::string& mutation_id, const PgError& error);
+Verdict rejected(const std::string& mutation_id, const SyncError& error, const std::string& field = {});
+Verdict rejected(const std::string& mutation_id, const ProtocolError& error);
+
+}  // namespace objectos::server

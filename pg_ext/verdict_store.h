@@ -1,0 +1,22 @@
+// Verdicts, kept until the client confirms them, and the answer to a replay.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pg_ext/client_registry.h"
+#include "pg_ext/push_item.h"
+
+namespace objectos::server {
+
+std::string sha256(std::string_view bytes);  // 32 bytes
+
+// Sets the verdict (duplicate = true) of every item that was judged before, and notes twins within the push.
+// Throws OS003 when a known id or number comes with other bytes: nothing is judged then.
+void answer_replays(const std::string& client_id, const ClientState& client,
+                    std::vector<PushItem>& items);
+
+// Remembers the verdicts of items that were not answered as duplicates.
+void store_verdicts(const std::string& client_id, const std::vector<PushItem>& items);
+
+}  // namespace objectos::server
