@@ -5,7 +5,9 @@
 
 int main() {
   try {
-    objectos::SyncEngine engine({.database = "/nonexistent/phone.db", .server = "", .objects = {}});
+    objectos::Options options;
+    options.database = "/nonexistent/phone.db";
+    objectos::SyncEngine engine(options);
     std::cout << "opened a database that cannot be there\n";
     return 1;
   } catch (const objectos::Error& error) {
