@@ -4,6 +4,8 @@
 # libraries and share files are links. The extension directory takes our files beside the links.
 set -euo pipefail
 umask 022
+# Inside a cluster pg_config is the staged one; staging from it would delete what it stands on.
+[ -z "${OBJECTOS_STAGE:-}" ] || exit 0
 stage=$(mkdir -p "$1" && cd "$1" && pwd)
 pg_config=${PG_CONFIG:-pg_config}
 bindir=$("$pg_config" --bindir)
