@@ -9,7 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "pg_ext/boundary.h"
 
@@ -28,7 +31,7 @@ struct LogRow {
   const char* operation = nullptr;
   Datum data = 0;      // jsonb; 0 is NULL
   Datum original = 0;  // jsonb; 0 is NULL
-  std::int64_t version = 0;
+  const std::int64_t* version = nullptr;
   bool exact = false;
 };
 
@@ -38,6 +41,8 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
+  // Call before building a row's data and original: it may write the batch out and empty the context.
+  void make_room();
   // Where a row's data and original are to be built; emptied after each batch.
   void* row_context() const noexcept { return row_context_; }
   // Returns the row's sequence.
@@ -63,5 +68,24 @@ class LogWriter {
   unsigned char random_[16 * 64];
   int random_left_ = 0;
 };
+
+// A row for those who write few: values as text.
+struct LogEntry {
+  std::optional<std::string> mutation_id;  // uuid text; none: a fresh one
+  std::optional<std::string> client_id;
+  std::optional<std::int64_t> client_sequence;
+  std::string user_id;
+  std::optional<std::string> device;
+  std::string object;
+  std::string record_id;
+  const char* operation = "";
+  std::string data;      // JSON text; empty: NULL
+  std::string original;  // JSON text; empty: NULL
+  std::optional<std::int64_t> version;
+  bool exact = false;
+};
+
+// Writes the entries in their order; returns their sequences. Needs no rights of the caller.
+std::vector<std::int64_t> write_log(const std::vector<LogEntry>& entries);
 
 }  // namespace objectos::server

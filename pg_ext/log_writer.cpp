@@ -1,0 +1,225 @@
+#include "pg_ext/log_writer.h"
+
+#include <cstring>
+
+#include "pg_ext/catalog.h"
+#include "pg_ext/pg.h"
+
+namespace objectos::server {
+
+namespace {
+
+// The columns of objectos_sync.mutations, in order.
+enum LogColumn {
+  log_sequence,
+  log_xid,
+  log_id,
+  log_client_id,
+  log_client_sequence,
+  log_user_id,
+  log_device,
+  log_object,
+  log_record_id,
+  log_operation,
+  log_data,
+  log_original,
+  log_version,
+  log_timestamp,
+  log_exact,
+  log_columns
+};
+
+void set_text(TupleTableSlot* slot, LogColumn column, std::string_view text) {
+  slot->tts_values[column] =
+      PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+}
+
+void set_optional(TupleTableSlot* slot, LogColumn column, const std::string* text) {
+  slot->tts_isnull[column] = text == nullptr;
+  if (text != nullptr) set_text(slot, column, *text);
+}
+
+}  // namespace
+
+LogWriter::LogWriter() {
+  pg_call([&] {
+    context_ =
+        AllocSetContextCreate(CurrentMemoryContext, "objectos_sync log", ALLOCSET_DEFAULT_SIZES);
+    row_context_ = AllocSetContextCreate(static_cast<MemoryContext>(context_),
+                                         "objectos_sync log rows", ALLOCSET_DEFAULT_SIZES);
+  });
+}
+
+void LogWriter::open() {
+  const Oid log = internal_relation("mutations");
+  sequence_relid_ = internal_relation("mutation_sequence");
+  pg_call([&] {
+    const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
+    xid_ = U64FromFullTransactionId(GetTopFullTransactionId());
+    ForceSyncCommit();
+    Relation relation = table_open(log, RowExclusiveLock);
+    relation_ = relation;
+    if (RelationGetDescr(relation)->natts != log_columns)
+      elog(ERROR, "objectos_sync.mutations has an unexpected number of columns");
+    EState* const state = CreateExecutorState();
+    state_ = state;
+    ResultRelInfo* const result = makeNode(ResultRelInfo);
+    result_ = result;
+    InitResultRelInfo(result, relation, 0, nullptr, 0);
+    ExecOpenIndices(result, false);
+    bulk_ = GetBulkInsertState();
+    slots_ = palloc0(sizeof(TupleTableSlot*) * log_batch_rows);
+    MemoryContextSwitchTo(before);
+  });
+  open_ = true;
+}
+
+void LogWriter::make_room() {
+  if (!open_) open();
+  if (count_ == log_batch_rows) flush();
+}
+
+std::int64_t LogWriter::add(const LogRow& row) {
+  make_room();
+  const auto sequence = pg_call([&] {
+    auto** const slots = static_cast<TupleTableSlot**>(slots_);
+    if (count_ == slots_made_) {
+      MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
+      slots[slots_made_++] = table_slot_create(static_cast<Relation>(relation_), nullptr);
+    }
+    const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
+    TupleTableSlot* const slot = slots[count_];
+    ExecClearTuple(slot);
+    std::memset(slot->tts_isnull, 0, sizeof(bool) * log_columns);
+    const std::int64_t number = nextval_internal(sequence_relid_, false);
+    slot->tts_values[log_sequence] = Int64GetDatum(number);
+    slot->tts_values[log_xid] = UInt64GetDatum(xid_);
+    auto* const id = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
+    if (row.id.empty()) {
+      if (random_left_ == 0) {
+        if (!pg_strong_random(random_, sizeof random_))
+          elog(ERROR, "could not generate random values");
+        random_left_ = sizeof random_ / UUID_LEN;
+      }
+      std::memcpy(id->data, random_ + --random_left_ * UUID_LEN, UUID_LEN);
+      id->data[6] = (id->data[6] & 0x0f) | 0x40;  // version 4
+      id->data[8] = (id->data[8] & 0x3f) | 0x80;  // RFC 4122
+      slot->tts_values[log_id] = UUIDPGetDatum(id);
+    } else {
+      char text[64];
+      const std::size_t size = row.id.size() < sizeof text ? row.id.size() : sizeof text - 1;
+      std::memcpy(text, row.id.data(), size);
+      text[size] = '\0';
+      slot->tts_values[log_id] = DirectFunctionCall1(uuid_in, CStringGetDatum(text));
+    }
+    set_optional(slot, log_client_id, row.client_id);
+    slot->tts_isnull[log_client_sequence] = row.client_sequence == nullptr;
+    if (row.client_sequence != nullptr)
+      slot->tts_values[log_client_sequence] = Int64GetDatum(*row.client_sequence);
+    set_optional(slot, log_user_id, row.user_id);
+    set_optional(slot, log_device, row.device);
+    set_text(slot, log_object, row.object);
+    set_text(slot, log_record_id, row.record_id);
+    set_text(slot, log_operation, row.operation);
+    slot->tts_isnull[log_data] = row.data == 0;
+    slot->tts_values[log_data] = row.data;
+    slot->tts_isnull[log_original] = row.original == 0;
+    slot->tts_values[log_original] = row.original;
+    slot->tts_isnull[log_version] = row.version == nullptr;
+    if (row.version != nullptr) slot->tts_values[log_version] = Int64GetDatum(*row.version);
+    slot->tts_values[log_timestamp] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+    slot->tts_values[log_exact] = BoolGetDatum(row.exact);
+    ExecStoreVirtualTuple(slot);
+    ++count_;
+    MemoryContextSwitchTo(before);
+    return number;
+  });
+  return sequence;
+}
+
+void LogWriter::flush() {
+  if (count_ == 0) return;
+  inject_fault("log_flush");
+  pg_call([&] {
+    auto* const relation = static_cast<Relation>(relation_);
+    auto* const state = static_cast<EState*>(state_);
+    auto* const result = static_cast<ResultRelInfo*>(result_);
+    auto** const slots = static_cast<TupleTableSlot**>(slots_);
+    const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
+    CHECK_FOR_INTERRUPTS();
+    table_multi_insert(relation, slots, count_, GetCurrentCommandId(true), 0,
+                       static_cast<BulkInsertState>(bulk_));
+    MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
+    for (int i = 0; i < count_; ++i) {
+      ResetPerTupleExprContext(state);
+      slots[i]->tts_tableOid = RelationGetRelid(relation);
+      list_free(ExecInsertIndexTuples(result, slots[i], state, false, false, nullptr, NIL));
+      ExecClearTuple(slots[i]);
+    }
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(static_cast<MemoryContext>(row_context_));
+  });
+  count_ = 0;
+}
+
+void LogWriter::finish() {
+  if (open_) flush();
+  pg_call([&] {
+    if (open_) {
+      auto** const slots = static_cast<TupleTableSlot**>(slots_);
+      for (int i = 0; i < slots_made_; ++i) ExecDropSingleTupleTableSlot(slots[i]);
+      FreeBulkInsertState(static_cast<BulkInsertState>(bulk_));
+      ExecCloseIndices(static_cast<ResultRelInfo*>(result_));
+      FreeExecutorState(static_cast<EState*>(state_));
+      table_close(static_cast<Relation>(relation_), NoLock);
+    }
+    MemoryContextDelete(static_cast<MemoryContext>(context_));
+  });
+  open_ = false;
+}
+
+namespace {
+
+Datum jsonb_of(LogWriter& writer, const std::string& text) {
+  if (text.empty()) return 0;
+  return pg_call([&] {
+    const MemoryContext before =
+        MemoryContextSwitchTo(static_cast<MemoryContext>(writer.row_context()));
+    const Datum value = DirectFunctionCall1(jsonb_in, CStringGetDatum(text.c_str()));
+    MemoryContextSwitchTo(before);
+    return value;
+  });
+}
+
+template <typename Value>
+const Value* pointer_to(const std::optional<Value>& value) {
+  return value ? &*value : nullptr;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> write_log(const std::vector<LogEntry>& entries) {
+  std::vector<std::int64_t> sequences;
+  LogWriter writer;
+  for (const LogEntry& entry : entries) {
+    writer.make_room();
+    LogRow row;
+    if (entry.mutation_id) row.id = *entry.mutation_id;
+    row.client_id = pointer_to(entry.client_id);
+    row.client_sequence = pointer_to(entry.client_sequence);
+    row.user_id = &entry.user_id;
+    row.device = pointer_to(entry.device);
+    row.object = entry.object;
+    row.record_id = entry.record_id;
+    row.operation = entry.operation;
+    row.data = jsonb_of(writer, entry.data);
+    row.original = jsonb_of(writer, entry.original);
+    row.version = pointer_to(entry.version);
+    row.exact = entry.exact;
+    sequences.push_back(writer.add(row));
+  }
+  writer.finish();
+  return sequences;
+}
+
+}  // namespace objectos::server
