@@ -22,6 +22,7 @@ all: server client
 
 include mk/client.mk
 include mk/tests.mk
+include mk/bench.mk
 
 SQL_COPY := objectos_sync--$(VERSION).sql
 $(SQL_COPY): sql/objectos_sync.sql

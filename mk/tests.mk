@@ -56,9 +56,9 @@ coverage:
 run_script = @test -x $(1) || { echo "make $@: $(1) is not there" >&2; exit 1; }; $(1) $(2)
 demo: all stage
 	$(call run_script,examples/demo/run.sh)
-bench: all stage
+bench: all stage build/bench/objectos-bench
 	$(call run_script,bench/run.sh,$(NAME))
-bench-gate: all stage
+bench-gate: all stage build/bench/objectos-bench
 	$(call run_script,bench/run.sh,--gate $(NAME))
 check-faults check-restore check-crash check-traces fuzz soak: all stage
 	$(call run_script,tests/faults/$@.sh)

@@ -1,0 +1,56 @@
+// What every measurement has in common: stopwatch, samples, ratio against a floor or peer, goal.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bench {
+
+// Seconds that `work` took, by the steady clock.
+template <typename Work>
+double seconds_of(Work&& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// The median; of an even count the mean of the two in the middle. `samples` is not empty.
+double median(std::vector<double> samples);
+
+// One row of the table. ratio = median of `ours` / median of `floor`; met = ratio <= goal.
+struct Measurement {
+  std::string name;           // as in results.json: capture_insert, pull_100, …
+  std::string what;           // the work that was timed
+  std::string floor_what;     // the floor or peer it is held against
+  double goal = 0;            // the ratio not to be exceeded
+  std::size_t rows = 0;       // rows (or writes) of one sample
+  std::vector<double> ours;   // seconds
+  std::vector<double> floor;  // seconds
+  std::vector<std::pair<std::string, double>> extra;  // further figures, with units in the name
+
+  double value() const { return median(ours); }
+  double ratio() const { return median(ours) / median(floor); }
+  bool met() const { return ratio() <= goal; }
+};
+
+// A function that measures one or more rows of the table, and their names.
+struct Suite {
+  std::vector<std::string> names;
+  std::function<std::vector<Measurement>()> run;
+};
+
+// Each in the file of its first word.
+Suite capture_suite();
+Suite initial_10k_suite();
+Suite initial_1m_suite();
+Suite pull_100_suite();
+Suite pull_100k_suite();
+Suite push_suite();
+Suite log_depth_suite();
+Suite local_write_suite();
+
+}  // namespace bench
