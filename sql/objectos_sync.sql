@@ -152,6 +152,35 @@ CREATE FUNCTION objectos_sync.capture() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_capture';
 
 -- === pull =========================================================================================
+CREATE FUNCTION sync_schema() RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_schema';
+COMMENT ON FUNCTION sync_schema() IS 'the objects and columns that the caller may read';
+
+CREATE FUNCTION sync_pull(client_id text, checkpoint text, max_mutations int DEFAULT 100,
+    confirmed bigint DEFAULT 0)
+  RETURNS TABLE(kind text, sequence bigint, id uuid, object text, record_id text, operation text,
+    data json, version bigint, "timestamp" timestamptz, user_id text, tag text, checkpoint text,
+    has_more boolean)
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_pull';
+COMMENT ON FUNCTION sync_pull(text, text, int, bigint)
+  IS 'what is new to a checkpoint, as one net effect per record, and the next checkpoint';
+
+CREATE FUNCTION sync_pull_response(client_id text, checkpoint text, max_mutations int DEFAULT 100,
+    confirmed bigint DEFAULT 0) RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_pull_response';
+COMMENT ON FUNCTION sync_pull_response(text, text, int, bigint)
+  IS 'the same as one JSON message';
+
+CREATE FUNCTION sync_snapshot(client_id text)
+  RETURNS TABLE(checkpoint text, schema jsonb, object text, query text, columns jsonb)
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_snapshot';
+COMMENT ON FUNCTION sync_snapshot(text)
+  IS 'a checkpoint, and the COPY statements that read its state in this transaction';
+
+CREATE FUNCTION sync_hello(client_id text, high_water bigint DEFAULT NULL) RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_hello';
+COMMENT ON FUNCTION sync_hello(text, bigint)
+  IS 'who the server takes the caller for, and what it knows of the client';
 
 -- === push =========================================================================================
 
