@@ -39,13 +39,13 @@ struct Options {
     // Connection string or URI, as libpq takes it. Empty: the one the file was cloned from.
     // A password in it is used for connecting and never stored or logged; better: ~/.pgpass,
     // PGPASSWORD or a service file.
-    std::string server;
-    std::string device;                // free text for people; shown in the server's client list
+    std::string server{};
+    std::string device{};              // free text for people; shown in the server's client list
     int page_mutations = 1000;         // rows examined per page of a pull, 1 to 10,000
     int push_mutations = 500;          // mutations per push request, 1 to 1,000
-    Timing timing;
+    Timing timing{};
     // Called from whatever thread works; must not throw. No password ever reaches it.
-    std::function<void(LogLevel, const std::string&)> logger;
+    std::function<void(LogLevel, const std::string&)> logger{};
 };
 
 // Keeps a listener registered while it lives. Movable; may outlive the engine. Destroying it
