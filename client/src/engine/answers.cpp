@@ -51,7 +51,8 @@ HelloAnswer parse_hello(const std::string& text) {
 std::vector<CopyColumn> parse_copy_columns(const std::string& text,
                                            const std::vector<std::string>& key) {
     std::vector<CopyColumn> columns;
-    for (const Json& item : parse_answer(text).items()) {
+    const Json answer = parse_answer(text);  // must outlive the loop over its items
+    for (const Json& item : answer.items()) {
         CopyColumn column;
         column.name = text_of(item, "name");
         column.format = copy_format(text_of(item, "format"));
