@@ -7,7 +7,6 @@
 // The asserts of RapidJSON would abort a backend; what they guard is checked here.
 #define RAPIDJSON_ASSERT(condition) ((void)0)
 #include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
 namespace objectos {
@@ -16,22 +15,78 @@ namespace {
 
 using Size = rapidjson::SizeType;
 
+// RapidJSON reads numbers as doubles: beyond 1e308 or 309 digits it refuses them, even where it
+// hands out their text. So the stream shows each number as a single 0 and keeps its text for the
+// handler. Outside strings a digit or a minus begins a number, or the text is broken.
+class NumberHidingStream {
+ public:
+  using Ch = char;
+
+  explicit NumberHidingStream(std::string_view text) : text_(text) {}
+
+  Ch Peek() const {
+    if (at_ == text_.size()) return '\0';
+    return !in_string_ && starts_number(text_[at_]) ? '0' : text_[at_];
+  }
+  Ch Take() {
+    if (at_ == text_.size()) return '\0';
+    char c = text_[at_];
+    if (in_string_) {
+      in_string_ = escaped_ || c != '"';
+      escaped_ = !escaped_ && c == '\\';
+    } else if (starts_number(c)) {
+      std::size_t end = std::min(text_.find_first_not_of("+-.0123456789Ee", at_), text_.size());
+      number_ = text_.substr(at_, end - at_);
+      at_ = end;
+      return '0';
+    } else {
+      in_string_ = c == '"';
+    }
+    ++at_;
+    return c;
+  }
+  std::size_t Tell() const { return at_; }
+  // The text of the number taken last.
+  std::string_view number() const { return number_; }
+
+  // RapidJSON's concept of a stream wants these; they are for parsing in place.
+  Ch* PutBegin() { return nullptr; }
+  void Put(Ch) {}
+  std::size_t PutEnd(Ch*) { return 0; }
+
+ private:
+  static bool starts_number(char c) { return c == '-' || (c >= '0' && c <= '9'); }
+
+  std::string_view text_;
+  std::string_view number_;
+  std::size_t at_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+};
+
 // Builds the tree from SAX events on a stack of its own. A handler that returns false stops the
 // parser; `fault` then says why.
 class TreeBuilder {
  public:
-  explicit TreeBuilder(const JsonLimits& limits) : limits_(limits) {}
+  TreeBuilder(const JsonLimits& limits, const NumberHidingStream& stream)
+      : limits_(limits), stream_(stream) {}
 
   bool Null() { return add(Json()); }
   bool Bool(bool value) { return add(Json::boolean(value)); }
+  bool Uint(unsigned) {
+    std::string_view number = stream_.number();
+    if (!is_json_number(number)) {
+      return fail(ErrorCode::malformed_message,
+                  "invalid number " + std::string(number.substr(0, 100)));
+    }
+    return check_text(number) && add(Json::number(std::string(number)));
+  }
+  // Never called: every number looks like 0.
   bool Int(int) { return false; }
-  bool Uint(unsigned) { return false; }
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
-  bool RawNumber(const char* text, Size length, bool) {
-    return add(Json::number(std::string(text, length)));
-  }
+  bool RawNumber(const char*, Size, bool) { return false; }
   bool String(const char* text, Size length, bool) {
     return check_text({text, length}) && add(Json::string(std::string(text, length)));
   }
@@ -83,6 +138,9 @@ class TreeBuilder {
     if (text.find('\0') != std::string_view::npos) {
       return fail(ErrorCode::malformed_message, "U+0000 cannot be stored in text");
     }
+    if (!is_valid_utf8(text)) {  // RapidJSON lets an escaped low surrogate pass
+      return fail(ErrorCode::malformed_message, "a surrogate stands alone");
+    }
     return true;
   }
   bool open(Json value) {
@@ -110,6 +168,7 @@ class TreeBuilder {
   }
 
   const JsonLimits& limits_;
+  const NumberHidingStream& stream_;
   std::vector<Open> open_;
   Json root_;
   std::string fault_;
@@ -178,12 +237,10 @@ Json parse_json(std::string_view text, const JsonLimits& limits) {
   if (text.find('\0') != std::string_view::npos) {
     throw ProtocolError(ErrorCode::malformed_message, "the message holds a zero byte");
   }
-  TreeBuilder builder(limits);
-  rapidjson::MemoryStream stream(text.data(), text.size());
+  NumberHidingStream stream(text);
+  TreeBuilder builder(limits, stream);
   rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator> reader;
-  constexpr unsigned flags = rapidjson::kParseIterativeFlag |
-                             rapidjson::kParseValidateEncodingFlag |
-                             rapidjson::kParseNumbersAsStringsFlag;
+  constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
   rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
   if (result.IsError()) {
     bool ours = !builder.fault().empty();
