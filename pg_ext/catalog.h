@@ -27,6 +27,8 @@ struct ColumnInfo {
   bool generated = false;    // GENERATED ALWAYS AS … STORED
   char identity = '\0';      // 'a' always, 'd' by default
   bool in_key = false;
+  bool by_value = false;     // how datums are held and compared: pg_attribute.attbyval, attlen
+  std::int16_t length = 0;
   bool selectable = false;   // the caller holds SELECT on it (of the table or the column)
   std::string equals;        // key columns: the operator, e.g. "OPERATOR(pg_catalog.=)"
 };

@@ -57,6 +57,7 @@ extern "C" {
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 #include "utils/uuid.h"
+#include "utils/xid8.h"
 }
 
 // PostgreSQL's printf family and gettext's `_` stay inside its own headers.
