@@ -9,10 +9,11 @@ namespace objectos::server {
 
 namespace {
 
-// `own` needs a client_sequence: only numbered mutations of a client are known to come in its order.
+// The zero id is a plain write's clock. `own` needs a client_sequence: only numbered mutations of a client are known to come in its order.
 constexpr const char* load_sql = R"(
 SELECT u.place, c.field, (EXTRACT(epoch FROM c."timestamp") * 1000000)::bigint,
-       COALESCE(c.mutation_id::text, ''), c.value_hash,
+       CASE WHEN c.mutation_id = '00000000-0000-0000-0000-000000000000' THEN ''
+            ELSE c.mutation_id::text END, c.value_hash,
        EXISTS (SELECT FROM objectos_sync.verdicts v
                 WHERE v.client_id = $3 AND v.mutation_id = c.mutation_id AND v.client_sequence IS NOT NULL)
   FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY AS u(record_id, place)
@@ -20,7 +21,8 @@ SELECT u.place, c.field, (EXTRACT(epoch FROM c."timestamp") * 1000000)::bigint,
 
 constexpr const char* store_sql = R"(
 INSERT INTO objectos_sync.field_clocks (object, record_id, field, "timestamp", mutation_id, value_hash)
-SELECT r.object, r.record_id, r.field, r."timestamp", NULLIF(r.mutation_id, '')::uuid, r.value_hash
+SELECT r.object, r.record_id, r.field, r."timestamp", COALESCE(NULLIF(r.mutation_id, ''), '00000000-0000-0000-0000-000000000000')::uuid,
+       r.value_hash
   FROM pg_catalog.jsonb_to_recordset($1::jsonb)
        AS r(object text, record_id text, field text, "timestamp" timestamptz, mutation_id text, value_hash text)
 ON CONFLICT (object, record_id, field) DO UPDATE
