@@ -40,11 +40,12 @@ void write_verdicts(RowWriter& writer, const std::vector<Verdict>& verdicts) {
         if (text.empty()) {
             writer.null();
         } else {
-            writer.text(text);
+            writer.text(std::string_view(text));
         }
     };
     for (const Verdict& verdict : verdicts) {
-        writer.text(verdict.mutation_id).text(verdict.status).boolean(verdict.duplicate);
+        writer.text(std::string_view(verdict.mutation_id));
+        writer.text(std::string_view(verdict.status)).boolean(verdict.duplicate);
         writer.int8(verdict.version).int8(verdict.sequence);
         optional_text(verdict.reason);
         optional_text(verdict.resolution);

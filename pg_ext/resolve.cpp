@@ -87,12 +87,18 @@ Datum answer(FunctionCall call, const std::string* resolution, const Json* value
 }
 
 void write_conflict(RowWriter& writer, const ObjectInfo& info, const ConflictRow& row) {
-    writer.text(row.conflict_id).text(row.mutation_id).text(row.object).text(row.record_id);
-    writer.text(row.reason);
+    const auto put = [&](const std::string& text) { writer.text(std::string_view(text)); };
+    put(row.conflict_id);
+    put(row.mutation_id);
+    put(row.object);
+    put(row.record_id);
+    put(row.reason);
     for (const Json* part : {&row.base, &row.client, &row.server}) {
-        writer.text(write_json(readable_part(info, *part)));
+        put(write_json(readable_part(info, *part)));
     }
-    writer.text(row.client_id).text(row.status).text(row.opened_at);
+    put(row.client_id);
+    put(row.status);
+    put(row.opened_at);
     writer.end_row();
 }
 

@@ -183,13 +183,15 @@ COMMENT ON FUNCTION sync_hello(text, bigint)
   IS 'who the server takes the caller for, and what it knows of the client';
 
 -- === push =========================================================================================
-CREATE FUNCTION sync_push(client_id text, mutations json) RETURNS TABLE(mutation_id uuid, status text,
+CREATE FUNCTION sync_push(client_id text, mutations json) RETURNS TABLE(
+    mutation_id uuid, status text,
     duplicate boolean, version bigint, sequence bigint, reason text, resolution text,
     server_version bigint, client_version bigint, detail jsonb)
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_push';
 COMMENT ON FUNCTION sync_push(text, json) IS 'apply a client''s mutations; one verdict for each';
 
-CREATE FUNCTION sync_push_request(request json) RETURNS TABLE(mutation_id uuid, status text,
+CREATE FUNCTION sync_push_request(request json) RETURNS TABLE(
+    mutation_id uuid, status text,
     duplicate boolean, version bigint, sequence bigint, reason text, resolution text,
     server_version bigint, client_version bigint, detail jsonb)
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_push_request';
@@ -206,14 +208,16 @@ CREATE FUNCTION sync_conflicts() RETURNS TABLE(conflict_id uuid, mutation_id uui
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_conflicts';
 COMMENT ON FUNCTION sync_conflicts() IS 'manual conflicts of the records that the caller sees';
 
-CREATE FUNCTION sync_resolve(conflict_id uuid, resolution text) RETURNS TABLE(mutation_id uuid, status text,
+CREATE FUNCTION sync_resolve(conflict_id uuid, choice text) RETURNS TABLE(
+    mutation_id uuid, status text,
     duplicate boolean, version bigint, sequence bigint, reason text, resolution text,
     server_version bigint, client_version bigint, detail jsonb)
   LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_resolve';
 COMMENT ON FUNCTION sync_resolve(uuid, text)
   IS 'end a conflict with client_wins or server_wins';
 
-CREATE FUNCTION sync_resolve(conflict_id uuid, "values" jsonb) RETURNS TABLE(mutation_id uuid, status text,
+CREATE FUNCTION sync_resolve(conflict_id uuid, "values" jsonb) RETURNS TABLE(
+    mutation_id uuid, status text,
     duplicate boolean, version bigint, sequence bigint, reason text, resolution text,
     server_version bigint, client_version bigint, detail jsonb)
   LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_resolve_values';
