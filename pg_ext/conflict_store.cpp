@@ -1,6 +1,7 @@
 #include "pg_ext/conflict_store.h"
 
 #include "pg_ext/client_registry.h"
+#include "pg_ext/log_writer.h"
 #include "pg_ext/spi.h"
 
 #include "pg_ext/pg.h"
@@ -14,30 +15,25 @@ INSERT INTO objectos_sync.conflicts (conflict_id, mutation_id, client_id, object
                                      server, client_version, server_version, opened_at, status)
 VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7::jsonb, $8::jsonb, $9::jsonb, $10, $11, pg_catalog.now(), 'open'))";
 
-// The conflict's own row was written before, so the transaction has its xid when the sequence is drawn.
-constexpr const char* log_sql = R"(
-INSERT INTO objectos_sync.mutations (sequence, xid, id, client_id, user_id, object, record_id, operation, data,
-                                     version, "timestamp", exact)
-SELECT pg_catalog.nextval('objectos_sync.mutation_sequence'), pg_catalog.pg_current_xact_id(), $1::uuid, $2, $3,
-       c.object, c.record_id, 'conflict',
-       pg_catalog.jsonb_build_object('conflict_id', c.conflict_id, 'status', c.status),
-       c.server_version, pg_catalog.now(), false
-  FROM objectos_sync.conflicts c WHERE c.conflict_id = $4::uuid)";
-
 constexpr const char* columns_sql = R"(
 SELECT c.conflict_id, c.mutation_id, c.client_id, c.object, c.record_id, c.reason, c.base, c.client, c.server,
        c.client_version, c.server_version, c.status, c.opened_at
   FROM objectos_sync.conflicts c )";
 
-Param optional_client(const std::string& client_id) {
-    return client_id.empty() ? Param::text(std::nullopt) : Param::text(client_id);
-}
-
-void log_conflict(Spi& spi, const std::string& client_id, const std::string& user,
-                  const std::string& conflict_id) {
-    pg_call([] { ForceSyncCommit(); });
-    spi.execute(log_sql, {Param::text(new_uuid()), optional_client(client_id), Param::text(user),
-                          Param::text(conflict_id)});
+// Whoever sees the record hears of it by the next pull.
+void log_conflict(const std::string& client_id, const std::string& user,
+                  const std::string& conflict_id, const std::string& object,
+                  const std::string& record_id, const char* status,
+                  std::optional<std::int64_t> version) {
+    LogEntry entry;
+    if (!client_id.empty()) entry.client_id = client_id;
+    entry.user_id = user;
+    entry.object = object;
+    entry.record_id = record_id;
+    entry.operation = "conflict";
+    entry.data = "{\"conflict_id\":" + json_string(conflict_id) + ",\"status\":\"" + status + "\"}";
+    entry.version = version;
+    write_log({entry});
 }
 
 Json json_of(const Rows& rows, std::size_t row, int column) {
@@ -95,10 +91,13 @@ void open_conflicts(const std::string& client_id, const std::vector<OpenedConfli
                              Param::text(object_text(one.base)), Param::text(object_text(one.client)),
                              Param::text(object_text(one.server)), Param::int8(one.client_version),
                              Param::int8(one.server_version)});
-                log_conflict(spi, client_id, user, one.conflict_id);
             }
         });
     });
+    for (const OpenedConflict& one : conflicts) {
+        log_conflict(client_id, user, one.conflict_id, one.object, one.record_id, "open",
+                     one.server_version);
+    }
 }
 
 std::optional<ConflictRow> lock_conflict(const std::string& conflict_id) {
@@ -137,9 +136,10 @@ void end_conflict(const ConflictRow& conflict, const std::string& resolution,
                 " resolved_by = $3, resolved_at = pg_catalog.now() WHERE conflict_id = $1::uuid",
                 {Param::text(conflict.conflict_id), Param::text(resolution),
                  Param::text(resolved_by)});
-            log_conflict(spi, conflict.client_id, resolved_by, conflict.conflict_id);
         });
     });
+    log_conflict(conflict.client_id, resolved_by, conflict.conflict_id, conflict.object,
+                 conflict.record_id, "resolved", conflict.server_version);
 }
 
 }  // namespace objectos::server
