@@ -55,7 +55,7 @@ coverage:
 # Each of these is a script of its own; one that is not there yet is an error, never a pass.
 run_script = @test -x $(1) || { echo "make $@: $(1) is not there" >&2; exit 1; }; $(1) $(2)
 demo: all stage
-	$(call run_script,examples/demo/run.sh)
+	scripts/with-cluster.sh --fast -- scripts/demo.sh
 bench: all stage build/bench/objectos-bench
 	$(call run_script,bench/run.sh,$(NAME))
 bench-gate: all stage build/bench/objectos-bench
