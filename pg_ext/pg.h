@@ -19,6 +19,9 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
@@ -71,3 +74,13 @@ extern "C" {
 #undef vprintf
 #undef vsprintf
 #undef strerror
+
+// 16 merged the ACL checks of the kinds of objects.
+inline bool object_usage_allowed(Oid schema, Oid user) {
+  if (!OidIsValid(schema)) return false;
+#if PG_VERSION_NUM >= 160000
+  return object_aclcheck(NamespaceRelationId, schema, user, ACL_USAGE) == ACLCHECK_OK;
+#else
+  return pg_namespace_aclcheck(schema, user, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}

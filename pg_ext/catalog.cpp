@@ -1,0 +1,286 @@
+#include "pg_ext/catalog.h"
+
+#include <unordered_map>
+
+#include "pg_ext/pg.h"
+#include "pg_ext/spi.h"
+
+namespace objectos::server {
+
+namespace {
+
+// What does not depend on the caller, kept per backend until the relation's definition changes.
+std::unordered_map<Oid, ObjectInfo>& kept_objects() {
+  static std::unordered_map<Oid, ObjectInfo> objects;
+  return objects;
+}
+
+// Forgetting allocates nothing and cannot fail.
+void forget_relation(Datum, Oid relid) {
+  if (relid == InvalidOid)
+    kept_objects().clear();
+  else
+    kept_objects().erase(relid);
+}
+
+void watch_relations() {
+  static bool watching = false;
+  if (watching) return;
+  pg_call([] { CacheRegisterRelcacheCallback(forget_relation, 0); });
+  watching = true;
+}
+
+std::string operator_name(Oid type) {
+  struct Names {
+    const char* schema;
+    const char* name;
+  };
+  const Names names = pg_call([&] {
+    const TypeCacheEntry* entry = lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR);
+    if (!OidIsValid(entry->eq_opr)) return Names{nullptr, nullptr};
+    const HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(entry->eq_opr));
+    const auto form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+    Names found{get_namespace_name(form->oprnamespace), pstrdup(NameStr(form->oprname))};
+    ReleaseSysCache(tuple);
+    return found;
+  });
+  if (names.name == nullptr) return "OPERATOR(pg_catalog.=)";
+  return "OPERATOR(" + quote_identifier(names.schema) + "." + names.name + ")";
+}
+
+// As in CREATE TABLE; schema-qualified unless the type is built in, so that it does not depend on search_path.
+std::string type_text(Oid type, std::int32_t typmod) {
+  return pg_call([&] {
+    const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    const Oid schema = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typnamespace;
+    ReleaseSysCache(tuple);
+    const bits16 flags = FORMAT_TYPE_TYPEMOD_GIVEN |
+                         (schema == PG_CATALOG_NAMESPACE ? 0 : FORMAT_TYPE_FORCE_QUALIFY);
+    return format_type_extended(type, typmod, flags);
+  });
+}
+
+bool is_ours(std::string_view name) {
+  return name == "_version" || name == "_modified_at" || name == "_modified_by";
+}
+
+ColumnInfo column_of(Form_pg_attribute attribute) {
+  ColumnInfo column;
+  column.attnum = attribute->attnum;
+  column.name = NameStr(attribute->attname);
+  column.quoted = quote_identifier(column.name);
+  column.type = attribute->atttypid;
+  column.base_type = pg_call([&] { return getBaseType(attribute->atttypid); });
+  column.typmod = attribute->atttypmod;
+  column.collation = attribute->attcollation;
+  column.type_text = type_text(column.type, column.typmod);
+  column.kind = kind_of_type(column.type);
+  column.not_null = attribute->attnotnull;
+  column.generated = attribute->attgenerated != '\0';
+  column.has_default = attribute->atthasdef || attribute->attidentity != '\0';
+  column.identity = attribute->attidentity;
+  column.by_value = attribute->attbyval;
+  column.length = attribute->attlen;
+  return column;
+}
+
+void load_columns(Relation relation, ObjectInfo& object) {
+  const TupleDesc shape = RelationGetDescr(relation);
+  for (int i = 0; i < shape->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(shape, i);
+    if (attribute->attisdropped) continue;
+    const std::string_view name = NameStr(attribute->attname);
+    if (!is_ours(name)) {
+      object.columns.push_back(column_of(attribute));
+    } else if (name == "_version") {
+      object.version_attnum = attribute->attnum;
+    } else if (name == "_modified_at") {
+      object.modified_at_attnum = attribute->attnum;
+    } else {
+      object.modified_by_attnum = attribute->attnum;
+    }
+  }
+}
+
+void load_key(Relation relation, ObjectInfo& object) {
+  struct Key {
+    int count;
+    AttrNumber attnums[INDEX_MAX_KEYS];
+  };
+  const Key key = pg_call([&] {
+    Key found{};
+    const Oid index = RelationGetPrimaryKeyIndex(relation);
+    if (!OidIsValid(index)) return found;
+    const HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+    const auto form = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+    found.count = form->indnkeyatts;
+    for (int i = 0; i < found.count; ++i) found.attnums[i] = form->indkey.values[i];
+    ReleaseSysCache(tuple);
+    return found;
+  });
+  for (int i = 0; i < key.count; ++i) {
+    for (std::size_t at = 0; at < object.columns.size(); ++at) {
+      ColumnInfo& column = object.columns[at];
+      if (column.attnum != key.attnums[i]) continue;
+      column.in_key = true;
+      column.equals = operator_name(column.type);
+      object.key.push_back(at);
+    }
+  }
+}
+
+// The row of objectos_sync.objects and the table's shape. False when the table is gone.
+bool load_shape(ObjectInfo& object) {
+  const Oid relid = object.relid;
+  const Relation relation = pg_call([&] { return try_relation_open(relid, AccessShareLock); });
+  if (relation == nullptr) return false;
+  object.table = RelationGetRelationName(relation);
+  object.schema = pg_call([&] { return get_namespace_name(RelationGetNamespace(relation)); });
+  object.qualified = quote_identifier(object.schema) + "." + quote_identifier(object.table);
+  load_columns(relation, object);
+  load_key(relation, object);
+  pg_call([&] { relation_close(relation, NoLock); });
+  return true;
+}
+
+std::vector<ObjectInfo> load_rows(const std::string& condition, const Params& params) {
+  const std::string sql =
+      "SELECT relid::oid, object, strategy, on_conflict, deletes, fields::text "
+      "FROM objectos_sync.objects WHERE " +
+      condition + " ORDER BY object COLLATE \"C\"";
+  return as_owner([&] {
+    return with_spi([&](Spi& spi) {
+      const Rows rows = spi.execute(sql, params);
+      std::vector<ObjectInfo> objects(rows.size());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        ObjectInfo& object = objects[i];
+        object.relid = static_cast<Oid>(*rows.int8(i, 0));
+        object.object = rows.text_or(i, 1, "");
+        object.strategy = rows.text_or(i, 2, "");
+        object.on_conflict = rows.text_or(i, 3, "");
+        object.deletes = rows.text_or(i, 4, "");
+        object.fields_json = rows.text_or(i, 5, "{}");
+      }
+      return objects;
+    });
+  });
+}
+
+// What the caller may do, asked each time: rights change without a change of the table.
+void load_rights(ObjectInfo& object) {
+  const Oid relid = object.relid;
+  struct Rights {
+    bool schema, table, version, row_security;
+  };
+  const AttrNumber version = object.version_attnum;
+  const char* schema = object.schema.c_str();
+  const Rights rights = pg_call([&] {
+    const Oid user = GetUserId();
+    Rights found{};
+    found.schema = object_usage_allowed(get_namespace_oid(schema, true), user);
+    found.table = pg_class_aclcheck(relid, user, ACL_SELECT) == ACLCHECK_OK;
+    found.version = found.table || (version > 0 && pg_attribute_aclcheck(relid, version, user,
+                                                                         ACL_SELECT) == ACLCHECK_OK);
+    found.row_security = check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
+    return found;
+  });
+  object.row_security = rights.row_security;
+  object.visible = rights.schema && rights.version && !object.key.empty();
+  for (ColumnInfo& column : object.columns) {
+    const AttrNumber attnum = column.attnum;
+    column.selectable = rights.table || pg_call([&] {
+                          return pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) ==
+                                 ACLCHECK_OK;
+                        });
+    if (column.in_key && !column.selectable) object.visible = false;
+  }
+}
+
+std::optional<ObjectInfo> complete(ObjectInfo object) {
+  if (!load_shape(object)) return std::nullopt;
+  kept_objects()[object.relid] = object;
+  load_rights(object);
+  return object;
+}
+
+}  // namespace
+
+const ColumnInfo* ObjectInfo::column(std::string_view name) const {
+  for (const ColumnInfo& column : columns) {
+    if (column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+std::optional<ObjectInfo> object_by_relid(Oid relid) {
+  watch_relations();
+  const auto kept = kept_objects().find(relid);
+  if (kept != kept_objects().end()) {
+    ObjectInfo object = kept->second;
+    load_rights(object);
+    return object;
+  }
+  std::vector<ObjectInfo> rows = load_rows(
+      "relid::oid = $1::pg_catalog.oid", {Param::of_type(OIDOID, std::to_string(relid))});
+  if (rows.empty()) return std::nullopt;
+  return complete(std::move(rows[0]));
+}
+
+std::optional<ObjectInfo> object_by_name(std::string_view name) {
+  watch_relations();
+  std::vector<ObjectInfo> rows = load_rows("object = $1", {Param::text(name)});
+  if (rows.empty()) return std::nullopt;
+  return complete(std::move(rows[0]));
+}
+
+std::vector<ObjectInfo> all_objects() {
+  watch_relations();
+  std::vector<ObjectInfo> found;
+  for (ObjectInfo& row : load_rows("true", {})) {
+    if (auto object = complete(std::move(row))) found.push_back(std::move(*object));
+  }
+  return found;
+}
+
+ValueKind kind_of_type(Oid type) {
+  struct Found {
+    bool array;
+    NameData name;
+  };
+  const Found found = pg_call([&] {
+    Found result{};
+    const Oid base = getBaseType(type);
+    if (base == INT2VECTOROID || base == OIDVECTOROID) return result;
+    result.array = OidIsValid(get_element_type(base));
+    const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
+    if (!HeapTupleIsValid(tuple)) return result;
+    const auto form = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
+    if (form->typnamespace == PG_CATALOG_NAMESPACE) result.name = form->typname;
+    ReleaseSysCache(tuple);
+    return result;
+  });
+  if (found.array) return ValueKind::array;
+  return kind_of_pg_type(NameStr(found.name));
+}
+
+Oid internal_relation(const char* name) {
+  const Oid relation = pg_call(
+      [&] { return get_relname_relid(name, get_namespace_oid("objectos_sync", false)); });
+  if (!OidIsValid(relation))
+    throw SyncError("42P01", std::string("relation objectos_sync.") + name + " is missing");
+  return relation;
+}
+
+Oid extension_owner() {
+  const Oid owner = pg_call([] {
+    const HeapTuple tuple = SearchSysCache1(NAMESPACENAME, CStringGetDatum("objectos_sync"));
+    if (!HeapTupleIsValid(tuple)) return InvalidOid;
+    const Oid found = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(tuple))->nspowner;
+    ReleaseSysCache(tuple);
+    return found;
+  });
+  if (!OidIsValid(owner)) throw SyncError("3F000", "schema objectos_sync is missing");
+  return owner;
+}
+
+}  // namespace objectos::server
