@@ -13,16 +13,17 @@ namespace objectos::server {
 namespace {
 
 void check_client_id(const std::string& client_id) {
-    if (!client_id.empty() && client_id.size() <= limits::client_id_bytes_max) return;
-    throw ProtocolError(ErrorCode::invalid_client,
-                        client_id.empty() ? "the client id is empty" : "the client id is too long",
-                        "A client id has 1 to " + std::to_string(limits::client_id_bytes_max) +
-                            " bytes; this one has " + std::to_string(client_id.size()) + ".",
-                        "Give every replica its own id, for example a UUID.");
+  if (!client_id.empty() && client_id.size() <= limits::client_id_bytes_max) return;
+  throw ProtocolError(ErrorCode::invalid_client,
+                      client_id.empty() ? "the client id is empty" : "the client id is too long",
+                      "A client id has 1 to " + std::to_string(limits::client_id_bytes_max) +
+                          " bytes; this one has " + std::to_string(client_id.size()) + ".",
+                      "Give every replica its own id, for example a UUID.");
 }
 
 constexpr const char* claim_sql = R"(
-INSERT INTO objectos_sync.clients AS c (client_id, user_id, device, high_water, confirmed, last_seen)
+INSERT INTO objectos_sync.clients AS c (client_id, user_id, device, high_water,
+                                        confirmed, last_seen)
 VALUES ($1, $2, $3, 0, 0, pg_catalog.now())
 ON CONFLICT (client_id) DO UPDATE
    SET last_seen = pg_catalog.now(), device = COALESCE(EXCLUDED.device, c.device)
@@ -37,56 +38,56 @@ UPDATE objectos_sync.clients
 }  // namespace
 
 std::string calling_user() {
-    const char* name = pg_call([] { return GetUserNameFromId(GetUserId(), false); });
-    return name;
+  const char* name = pg_call([] { return GetUserNameFromId(GetUserId(), false); });
+  return name;
 }
 
 ClientState claim_client(const std::string& client_id, const std::optional<std::string>& device) {
-    check_client_id(client_id);
-    const std::string user = calling_user();
-    std::string owner;
-    ClientState state;
-    as_owner([&] {
-        with_spi([&](Spi& spi) {
-            Rows rows = spi.execute(
-                claim_sql, {Param::text(client_id), Param::text(user), Param::text(device)});
-            owner = rows.text_or(0, 0, "");
-            state.high_water = rows.int8(0, 1).value_or(0);
-            state.confirmed = rows.int8(0, 2).value_or(0);
-        });
+  check_client_id(client_id);
+  const std::string user = calling_user();
+  std::string owner;
+  ClientState state;
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      Rows rows =
+          spi.execute(claim_sql, {Param::text(client_id), Param::text(user), Param::text(device)});
+      owner = rows.text_or(0, 0, "");
+      state.high_water = rows.int8(0, 1).value_or(0);
+      state.confirmed = rows.int8(0, 2).value_or(0);
     });
-    if (owner != user) {
-        throw SyncError("42501", "client id " + json_string(client_id) + " belongs to another user",
-                        "A client id belongs to the first user who used it.",
-                        "Take a new client id for this user.");
-    }
-    return state;
+  });
+  if (owner != user) {
+    throw SyncError("42501", "client id " + json_string(client_id) + " belongs to another user",
+                    "A client id belongs to the first user who used it.",
+                    "Take a new client id for this user.");
+  }
+  return state;
 }
 
 void raise_high_water(const std::string& client_id, std::int64_t high_water) {
-    as_owner([&] {
-        with_spi([&](Spi& spi) {
-            spi.execute(
-                "UPDATE objectos_sync.clients SET high_water = $2 WHERE client_id = $1"
-                " AND COALESCE(high_water, 0) < $2",
-                {Param::text(client_id), Param::int8(high_water)});
-        });
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      spi.execute(
+          "UPDATE objectos_sync.clients SET high_water = $2 WHERE client_id = $1"
+          " AND COALESCE(high_water, 0) < $2",
+          {Param::text(client_id), Param::int8(high_water)});
     });
+  });
 }
 
 void acknowledge(const Ack& ack) {
-    claim_client(ack.client_id, std::nullopt);
-    std::optional<std::string> checkpoint;
-    if (!ack.checkpoint.empty()) checkpoint = ack.checkpoint;
-    as_owner([&] {
-        with_spi([&](Spi& spi) {
-            Rows rows = spi.execute(ack_sql, {Param::text(ack.client_id), Param::text(checkpoint),
-                                              Param::int8(ack.confirmed.value_or(0))});
-            spi.execute(
-                "DELETE FROM objectos_sync.verdicts WHERE client_id = $1 AND client_sequence <= $2",
-                {Param::text(ack.client_id), Param::int8(rows.int8(0, 0).value_or(0))});
-        });
+  claim_client(ack.client_id, std::nullopt);
+  std::optional<std::string> checkpoint;
+  if (!ack.checkpoint.empty()) checkpoint = ack.checkpoint;
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      Rows rows = spi.execute(ack_sql, {Param::text(ack.client_id), Param::text(checkpoint),
+                                        Param::int8(ack.confirmed.value_or(0))});
+      spi.execute(
+          "DELETE FROM objectos_sync.verdicts WHERE client_id = $1 AND client_sequence <= $2",
+          {Param::text(ack.client_id), Param::int8(rows.int8(0, 0).value_or(0))});
     });
+  });
 }
 
 }  // namespace objectos::server

@@ -10,15 +10,16 @@
 namespace objectos::server {
 
 struct ClientState {
-    std::int64_t high_water = 0;  // highest client_sequence judged
-    std::int64_t confirmed = 0;
+  std::int64_t high_water = 0;  // highest client_sequence judged
+  std::int64_t confirmed = 0;
 };
 
 // The user in whose name the call is made. Call it as the caller.
 std::string calling_user();
 
-// Registers the client or finds it, and locks its row until the transaction ends, so that two pushes of one client come
-// after one another. Throws OS014 for an unusable id, 42501 if it belongs to another user.
+// Registers the client or finds it, and locks its row until the transaction ends, so that two
+// pushes of one client come after one another. Throws OS014 for an unusable id, 42501 if it belongs
+// to another user.
 ClientState claim_client(const std::string& client_id, const std::optional<std::string>& device);
 
 void raise_high_water(const std::string& client_id, std::int64_t high_water);

@@ -14,17 +14,17 @@ std::string new_uuid();  // version 4, from the server's strong random source
 void open_conflicts(const std::string& client_id, const std::vector<OpenedConflict>& conflicts);
 
 struct ConflictRow {
-    std::string conflict_id;
-    std::string mutation_id;
-    std::string client_id;
-    std::string object;
-    std::string record_id;
-    std::string reason;
-    Json base, client, server;  // objects, per colliding field
-    std::optional<std::int64_t> client_version;
-    std::optional<std::int64_t> server_version;
-    std::string status;
-    std::string opened_at;
+  std::string conflict_id;
+  std::string mutation_id;
+  std::string client_id;
+  std::string object;
+  std::string record_id;
+  std::string reason;
+  Json base, client, server;  // objects, per colliding field
+  std::optional<std::int64_t> client_version;
+  std::optional<std::int64_t> server_version;
+  std::string status;
+  std::string opened_at;
 };
 
 // The conflict, locked until the transaction ends; nothing if there is none.

@@ -1,4 +1,5 @@
-// From a decoded mutation to an edit of known columns, every value in its type's canonical JSON form.
+// From a decoded mutation to an edit of known columns, every value in its type's canonical JSON
+// form.
 #pragma once
 
 #include <string>
@@ -8,9 +9,9 @@
 
 namespace objectos::server {
 
-// Fills item.edit and the record's identity (canonical record_id and key texts). Throws SyncError or ProtocolError for
-// a bad mutation, PgError when a type's input function refuses a value: call it in a subtransaction. `field` names the
-// field being looked at when it throws.
+// Fills item.edit and the record's identity (canonical record_id and key texts). Throws SyncError
+// or ProtocolError for a bad mutation, PgError when a type's input function refuses a value: call
+// it in a subtransaction. `field` names the field being looked at when it throws.
 void prepare_mutation(const PushObject& object, const Mutation& mutation, std::int64_t now_us,
                       Edit& edit, std::vector<std::string>& key_texts, std::string& field);
 

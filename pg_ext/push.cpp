@@ -13,46 +13,46 @@ namespace objectos::server {
 namespace {
 
 void refuse_in_recovery() {
-    if (!pg_call([] { return RecoveryInProgress(); })) return;
-    throw ProtocolError(ErrorCode::in_recovery, "this server is a standby", "It cannot take a push.",
-                        "Push to the primary.");
+  if (!pg_call([] { return RecoveryInProgress(); })) return;
+  throw ProtocolError(ErrorCode::in_recovery, "this server is a standby", "It cannot take a push.",
+                      "Push to the primary.");
 }
 
 std::string required_text(FunctionCall call, int index, const char* name) {
-    if (!argument_is_null(call, index)) return text_argument(call, index);
-    throw ProtocolError(ErrorCode::malformed_message, std::string(name) + " is null", {},
-                        "Give a value.", name);
+  if (!argument_is_null(call, index)) return text_argument(call, index);
+  throw ProtocolError(ErrorCode::malformed_message, std::string(name) + " is null", {},
+                      "Give a value.", name);
 }
 
 Datum push_answer(FunctionCall call, const std::string& client_id,
                   const std::vector<PushEntry>& entries) {
-    refuse_in_recovery();
-    RowWriter writer(call);
-    Pusher pusher(client_id);
-    write_verdicts(writer, pusher.push(entries));
-    return null_result(call);
+  refuse_in_recovery();
+  RowWriter writer(call);
+  Pusher pusher(client_id);
+  write_verdicts(writer, pusher.push(entries));
+  return null_result(call);
 }
 
 }  // namespace
 
 void write_verdicts(RowWriter& writer, const std::vector<Verdict>& verdicts) {
-    const auto optional_text = [&](const std::string& text) {
-        if (text.empty()) {
-            writer.null();
-        } else {
-            writer.text(std::string_view(text));
-        }
-    };
-    for (const Verdict& verdict : verdicts) {
-        writer.text(std::string_view(verdict.mutation_id));
-        writer.text(std::string_view(verdict.status)).boolean(verdict.duplicate);
-        writer.int8(verdict.version).int8(verdict.sequence);
-        optional_text(verdict.reason);
-        optional_text(verdict.resolution);
-        writer.int8(verdict.server_version).int8(verdict.client_version);
-        optional_text(verdict.detail.is_null() ? std::string() : write_json(verdict.detail));
-        writer.end_row();
+  const auto optional_text = [&](const std::string& text) {
+    if (text.empty()) {
+      writer.null();
+    } else {
+      writer.text(std::string_view(text));
     }
+  };
+  for (const Verdict& verdict : verdicts) {
+    writer.text(std::string_view(verdict.mutation_id));
+    writer.text(std::string_view(verdict.status)).boolean(verdict.duplicate);
+    writer.int8(verdict.version).int8(verdict.sequence);
+    optional_text(verdict.reason);
+    optional_text(verdict.resolution);
+    writer.int8(verdict.server_version).int8(verdict.client_version);
+    optional_text(verdict.detail.is_null() ? std::string() : write_json(verdict.detail));
+    writer.end_row();
+  }
 }
 
 }  // namespace objectos::server
@@ -60,18 +60,17 @@ void write_verdicts(RowWriter& writer, const std::vector<Verdict>& verdicts) {
 using namespace objectos::server;
 
 OBJECTOS_FUNCTION(sync_push) {
-    const std::string client_id = required_text(call, 0, "client_id");
-    return push_answer(call, client_id,
-                       objectos::decode_push(required_text(call, 1, "mutations")));
+  const std::string client_id = required_text(call, 0, "client_id");
+  return push_answer(call, client_id, objectos::decode_push(required_text(call, 1, "mutations")));
 }
 
 OBJECTOS_FUNCTION(sync_push_request) {
-    const objectos::PushRequest request =
-        objectos::decode_push_request(required_text(call, 0, "request"));
-    return push_answer(call, request.client_id, request.entries);
+  const objectos::PushRequest request =
+      objectos::decode_push_request(required_text(call, 0, "request"));
+  return push_answer(call, request.client_id, request.entries);
 }
 
 OBJECTOS_FUNCTION(sync_ack) {
-    acknowledge(objectos::decode_ack(required_text(call, 0, "ack")));
-    return text_result("");  // void
+  acknowledge(objectos::decode_ack(required_text(call, 0, "ack")));
+  return text_result("");  // void
 }

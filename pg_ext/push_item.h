@@ -16,57 +16,57 @@ namespace objectos::server {
 
 // An enabled object as this push sees it.
 struct PushObject {
-    ObjectInfo info;
-    ObjectRules rules;
-    bool uses_clocks = false;  // lww decides somewhere in it
+  ObjectInfo info;
+  ObjectRules rules;
+  bool uses_clocks = false;  // lww decides somewhere in it
 };
 
 // A record as far as the push knows it: first as loaded, then as its own mutations leave it.
 struct RecordState {
-    const PushObject* object = nullptr;
-    std::string record_id;
-    std::vector<std::string> key_texts;  // input texts of the key's columns
+  const PushObject* object = nullptr;
+  std::string record_id;
+  std::vector<std::string> key_texts;  // input texts of the key's columns
 
-    ServerState server;
-    FieldClocks clocks;
-    bool lock_wanted = false;   // an update is among the mutations
-    bool not_lockable = false;  // visible, but the caller may not update it
+  ServerState server;
+  FieldClocks clocks;
+  bool lock_wanted = false;   // an update is among the mutations
+  bool not_lockable = false;  // visible, but the caller may not update it
 
-    // The chain: the version the client's earlier mutation was sent with, and the one it left behind.
-    bool chained = false;
-    std::optional<std::int64_t> chain_sent;
-    std::int64_t chain_after = 0;
-    bool insert_rejected = false;
+  // The chain: the version the client's earlier mutation was sent with, and the one it left behind.
+  bool chained = false;
+  std::optional<std::int64_t> chain_sent;
+  std::int64_t chain_after = 0;
+  bool insert_rejected = false;
 };
 
 struct PushItem {
-    const PushEntry* entry = nullptr;
-    std::string fingerprint;  // 32 bytes
-    const PushObject* object = nullptr;
-    std::size_t record = 0;  // index into the push's records
-    Edit edit;               // values in canonical JSON form
-    bool takes_present_as_base = false;  // sync_resolve: written over whatever stands there
-    std::optional<Verdict> verdict;      // set when judged
-    std::vector<std::size_t> twins;      // later entries of the push with the same id and bytes
+  const PushEntry* entry = nullptr;
+  std::string fingerprint;  // 32 bytes
+  const PushObject* object = nullptr;
+  std::size_t record = 0;              // index into the push's records
+  Edit edit;                           // values in canonical JSON form
+  bool takes_present_as_base = false;  // sync_resolve: written over whatever stands there
+  std::optional<Verdict> verdict;      // set when judged
+  std::vector<std::size_t> twins;      // later entries of the push with the same id and bytes
 };
 
 // What is written to the tables of ours once the mutations stand.
 struct OpenedConflict {
-    std::string conflict_id;
-    std::string mutation_id;
-    std::string object;
-    std::string record_id;
-    std::string reason;
-    FieldValues base, client, server;
-    std::optional<std::int64_t> client_version;
-    std::optional<std::int64_t> server_version;
+  std::string conflict_id;
+  std::string mutation_id;
+  std::string object;
+  std::string record_id;
+  std::string reason;
+  FieldValues base, client, server;
+  std::optional<std::int64_t> client_version;
+  std::optional<std::int64_t> server_version;
 };
 
 struct StoredClock {
-    std::string object;
-    std::string record_id;
-    std::string field;
-    FieldClock clock;
+  std::string object;
+  std::string record_id;
+  std::string field;
+  FieldClock clock;
 };
 
 // {"field":value,…} from canonical JSON texts.

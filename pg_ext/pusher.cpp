@@ -17,237 +17,239 @@ namespace objectos::server {
 namespace {
 
 std::int64_t now_us() {
-    return pg_call([] {
-        return static_cast<std::int64_t>(GetCurrentTimestamp()) +
-               (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000000);
-    });
+  return pg_call([] {
+    return static_cast<std::int64_t>(GetCurrentTimestamp()) +
+           (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000000);
+  });
 }
 
 ObjectRules rules_of(const ObjectInfo& info) {
-    ObjectRules rules;
-    rules.strategy = parse_strategy(info.strategy).value_or(Strategy::merge);
-    rules.on_conflict = parse_strategy(info.on_conflict).value_or(Strategy::lww);
-    rules.deletes = parse_delete_rule(info.deletes).value_or(DeleteRule::deletion_wins);
-    if (info.fields_json.empty()) return rules;
-    const Json fields = parse_json(info.fields_json);
-    for (const auto& [name, value] : fields.members()) {
-        if (const auto strategy = parse_strategy(value.text())) rules.fields[name] = *strategy;
-    }
-    return rules;
+  ObjectRules rules;
+  rules.strategy = parse_strategy(info.strategy).value_or(Strategy::merge);
+  rules.on_conflict = parse_strategy(info.on_conflict).value_or(Strategy::lww);
+  rules.deletes = parse_delete_rule(info.deletes).value_or(DeleteRule::deletion_wins);
+  if (info.fields_json.empty()) return rules;
+  const Json fields = parse_json(info.fields_json);
+  for (const auto& [name, value] : fields.members()) {
+    if (const auto strategy = parse_strategy(value.text())) rules.fields[name] = *strategy;
+  }
+  return rules;
 }
 
 bool uses_clocks(const ObjectRules& rules) {
-    const auto clocked = [&](Strategy strategy) {
-        return (strategy == Strategy::merge ? rules.on_conflict : strategy) == Strategy::lww;
-    };
-    if (clocked(rules.strategy)) return true;
-    return std::any_of(rules.fields.begin(), rules.fields.end(),
-                       [&](const auto& field) { return clocked(field.second); });
+  const auto clocked = [&](Strategy strategy) {
+    return (strategy == Strategy::merge ? rules.on_conflict : strategy) == Strategy::lww;
+  };
+  if (clocked(rules.strategy)) return true;
+  return std::any_of(rules.fields.begin(), rules.fields.end(),
+                     [&](const auto& field) { return clocked(field.second); });
 }
 
 std::int64_t highest_number(const std::vector<PushItem>& items) {
-    std::int64_t highest = 0;
-    for (const PushItem& item : items) {
-        highest = std::max(highest, item.entry->client_sequence.value_or(0));
-    }
-    return highest;
+  std::int64_t highest = 0;
+  for (const PushItem& item : items) {
+    highest = std::max(highest, item.entry->client_sequence.value_or(0));
+  }
+  return highest;
 }
 
 }  // namespace
 
 std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
-    for (const PushEntry& entry : entries) {
-        if (!author_.device && entry.mutation) author_.device = entry.mutation->device;
-        PushItem item;
-        item.entry = &entry;
-        item.fingerprint = sha256(entry.canonical);
-        items_.push_back(std::move(item));
-    }
-    const ClientState client = claim_client(author_.client_id, author_.device);
-    answer_replays(author_.client_id, client, items_);
-    prepare();
-    load();
-    form_groups();
-    judge_all();
-    open_conflicts(author_.client_id, opened_);
-    store_clocks(clocks_);
-    store_verdicts(author_.client_id, items_);
-    const std::int64_t highest = highest_number(items_);
-    if (highest > client.high_water) raise_high_water(author_.client_id, highest);
-    return answers();
+  for (const PushEntry& entry : entries) {
+    if (!author_.device && entry.mutation) author_.device = entry.mutation->device;
+    PushItem item;
+    item.entry = &entry;
+    item.fingerprint = sha256(entry.canonical);
+    items_.push_back(std::move(item));
+  }
+  const ClientState client = claim_client(author_.client_id, author_.device);
+  answer_replays(author_.client_id, client, items_);
+  prepare();
+  load();
+  form_groups();
+  judge_all();
+  open_conflicts(author_.client_id, opened_);
+  store_clocks(clocks_);
+  store_verdicts(author_.client_id, items_);
+  const std::int64_t highest = highest_number(items_);
+  if (highest > client.high_water) raise_high_water(author_.client_id, highest);
+  return answers();
 }
 
 Verdict Pusher::write_over(const PushEntry& entry) {
-    PushItem item;
-    item.entry = &entry;
-    item.takes_present_as_base = true;
-    items_.push_back(std::move(item));
-    prepare();
-    load();
-    form_groups();
-    judge_all();
-    store_clocks(clocks_);
-    return *items_.front().verdict;
+  PushItem item;
+  item.entry = &entry;
+  item.takes_present_as_base = true;
+  items_.push_back(std::move(item));
+  prepare();
+  load();
+  form_groups();
+  judge_all();
+  store_clocks(clocks_);
+  return *items_.front().verdict;
 }
 
 const PushObject* Pusher::find_object(const std::string& name) {
-    const auto known = objects_.find(name);
-    if (known != objects_.end()) return known->second.get();
-    std::unique_ptr<PushObject>& object = objects_[name];
-    std::optional<ObjectInfo> info = object_by_name(name);
-    if (!info || !info->visible) return nullptr;
-    object = std::make_unique<PushObject>();
-    object->info = std::move(*info);
-    object->rules = rules_of(object->info);
-    object->uses_clocks = uses_clocks(object->rules);
-    return object.get();
+  const auto known = objects_.find(name);
+  if (known != objects_.end()) return known->second.get();
+  std::unique_ptr<PushObject>& object = objects_[name];
+  std::optional<ObjectInfo> info = object_by_name(name);
+  if (!info || !info->visible) return nullptr;
+  object = std::make_unique<PushObject>();
+  object->info = std::move(*info);
+  object->rules = rules_of(object->info);
+  object->uses_clocks = uses_clocks(object->rules);
+  return object.get();
 }
 
 std::size_t Pusher::record_of(const PushObject& object, const std::string& record_id,
                               std::vector<std::string> key_texts) {
-    const auto [found, added] =
-        record_index_.emplace(std::make_pair(&object, record_id), records_.size());
-    if (added) {
-        RecordState record;
-        record.object = &object;
-        record.record_id = record_id;
-        record.key_texts = std::move(key_texts);
-        records_.push_back(std::move(record));
-    }
-    return found->second;
+  const auto [found, added] =
+      record_index_.emplace(std::make_pair(&object, record_id), records_.size());
+  if (added) {
+    RecordState record;
+    record.object = &object;
+    record.record_id = record_id;
+    record.key_texts = std::move(key_texts);
+    records_.push_back(std::move(record));
+  }
+  return found->second;
 }
 
-// Values of the whole push in one subtransaction; if one is refused, each mutation in its own, so that the bad one shows.
+// Values of the whole push in one subtransaction; if one is refused, each mutation in its own, so
+// that the bad one shows.
 void Pusher::prepare() {
-    try {
-        subtransaction([&] { as_pinned([&] { prepare_all(false); }); });
-        return;
-    } catch (PgError& error) {
-        if (!rejects_its_group(error.sqlstate())) throw;
-        error.discard();
-    }
-    as_pinned([&] { prepare_all(true); });
+  try {
+    subtransaction([&] { as_pinned([&] { prepare_all(false); }); });
+    return;
+  } catch (PgError& error) {
+    if (!rejects_its_group(error.sqlstate())) throw;
+    error.discard();
+  }
+  as_pinned([&] { prepare_all(true); });
 }
 
 void Pusher::prepare_all(bool one_by_one) {
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-        if (i % 1000 == 999) check_interrupts();
-        prepare_item(i, one_by_one);
-    }
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (i % 1000 == 999) check_interrupts();
+    prepare_item(i, one_by_one);
+  }
 }
 
 void Pusher::prepare_item(std::size_t index, bool one_by_one) {
-    PushItem& item = items_[index];
-    const PushEntry& entry = *item.entry;
-    if (item.verdict) {
-        if (item.verdict->duplicate) note_duplicate(item);
-        return;
+  PushItem& item = items_[index];
+  const PushEntry& entry = *item.entry;
+  if (item.verdict) {
+    if (item.verdict->duplicate) note_duplicate(item);
+    return;
+  }
+  if (!entry.mutation) {
+    item.verdict = rejected(entry.id, *entry.error);
+    return;
+  }
+  const PushObject* object = find_object(entry.mutation->object);
+  if (object == nullptr) {
+    item.verdict =
+        rejected(entry.id, ProtocolError(ErrorCode::unknown_object,
+                                         "there is no object " + entry.mutation->object,
+                                         "Mutation " + entry.id + ".",
+                                         "Enable it with sync_enable(), or grant SELECT on it."));
+    return;
+  }
+  item.edit = Edit{};
+  std::vector<std::string> key_texts;
+  std::string field;
+  const auto work = [&] {
+    prepare_mutation(*object, *entry.mutation, now_us(), item.edit, key_texts, field);
+  };
+  try {
+    if (one_by_one) {
+      subtransaction(work);
+    } else {
+      work();
     }
-    if (!entry.mutation) {
-        item.verdict = rejected(entry.id, *entry.error);
-        return;
-    }
-    const PushObject* object = find_object(entry.mutation->object);
-    if (object == nullptr) {
-        item.verdict = rejected(entry.id, ProtocolError(ErrorCode::unknown_object,
-                                                        "there is no object " + entry.mutation->object,
-                                                        "Mutation " + entry.id + ".",
-                                                        "Enable it with sync_enable(), or grant SELECT on it."));
-        return;
-    }
-    item.edit = Edit{};
-    std::vector<std::string> key_texts;
-    std::string field;
-    const auto work = [&] {
-        prepare_mutation(*object, *entry.mutation, now_us(), item.edit, key_texts, field);
-    };
-    try {
-        if (one_by_one) {
-            subtransaction(work);
-        } else {
-            work();
-        }
-    } catch (const SyncError& error) {
-        item.verdict = rejected(entry.id, error, field);
-    } catch (const ProtocolError& error) {
-        item.verdict = rejected(entry.id, error);
-    } catch (PgError& error) {
-        if (!one_by_one || !rejects_its_group(error.sqlstate())) throw;
-        item.verdict = rejected(entry.id, error);
-        item.verdict->reason = "invalid_mutation";
-        if (!field.empty()) item.verdict->detail.set("field", Json::string(field));
-        error.discard();
-    }
-    if (item.verdict) return;
-    item.object = object;
-    item.record = record_of(*object, entry.mutation->record_id, std::move(key_texts));
-    RecordState& record = records_[item.record];
-    record.lock_wanted |= entry.mutation->operation == Operation::update;
-    for (const auto& [name, value] : item.edit.data) wanted_[object].insert(name);
-    for (const auto& [name, value] : item.edit.original) wanted_[object].insert(name);
+  } catch (const SyncError& error) {
+    item.verdict = rejected(entry.id, error, field);
+  } catch (const ProtocolError& error) {
+    item.verdict = rejected(entry.id, error);
+  } catch (PgError& error) {
+    if (!one_by_one || !rejects_its_group(error.sqlstate())) throw;
+    item.verdict = rejected(entry.id, error);
+    item.verdict->reason = "invalid_mutation";
+    if (!field.empty()) item.verdict->detail.set("field", Json::string(field));
+    error.discard();
+  }
+  if (item.verdict) return;
+  item.object = object;
+  item.record = record_of(*object, entry.mutation->record_id, std::move(key_texts));
+  RecordState& record = records_[item.record];
+  record.lock_wanted |= entry.mutation->operation == Operation::update;
+  for (const auto& [name, value] : item.edit.data) wanted_[object].insert(name);
+  for (const auto& [name, value] : item.edit.original) wanted_[object].insert(name);
 }
 
 // A replayed mutation is the earlier link of a chain, too.
 void Pusher::note_duplicate(const PushItem& item) {
-    const PushEntry& entry = *item.entry;
-    if (!entry.mutation) return;
-    const PushObject* object = find_object(entry.mutation->object);
-    if (object == nullptr) return;
-    std::vector<std::string> key_texts;
-    try {
-        key_texts = key_input_texts(object->info, entry.mutation->record_id);
-    } catch (const SyncError&) {
-        return;
-    } catch (const ProtocolError&) {
-        return;
-    }
-    RecordState& record =
-        records_[record_of(*object, entry.mutation->record_id, std::move(key_texts))];
-    if (item.verdict->status == "rejected") {
-        record.insert_rejected |= entry.mutation->operation == Operation::insert;
-    } else if (item.verdict->version) {
-        record.chained = true;
-        record.chain_sent = entry.mutation->version;
-        record.chain_after = *item.verdict->version;
-    }
+  const PushEntry& entry = *item.entry;
+  if (!entry.mutation) return;
+  const PushObject* object = find_object(entry.mutation->object);
+  if (object == nullptr) return;
+  std::vector<std::string> key_texts;
+  try {
+    key_texts = key_input_texts(object->info, entry.mutation->record_id);
+  } catch (const SyncError&) {
+    return;
+  } catch (const ProtocolError&) {
+    return;
+  }
+  RecordState& record =
+      records_[record_of(*object, entry.mutation->record_id, std::move(key_texts))];
+  if (item.verdict->status == "rejected") {
+    record.insert_rejected |= entry.mutation->operation == Operation::insert;
+  } else if (item.verdict->version) {
+    record.chained = true;
+    record.chain_sent = entry.mutation->version;
+    record.chain_after = *item.verdict->version;
+  }
 }
 
 void Pusher::load() {
-    if (records_.empty()) return;
-    // Columns the caller may not read cannot be compared: their mutations are turned away.
-    for (PushItem& item : items_) {
-        if (item.verdict || item.edit.operation == Operation::insert) continue;
-        for (const FieldValues* values : {&item.edit.data, &item.edit.original}) {
-            for (const auto& [name, value] : *values) {
-                const ColumnInfo* column = item.object->info.column(name);
-                if (column->selectable || item.verdict) continue;
-                item.verdict = rejected(item.entry->id, "not_authorized", "42501",
-                                        "permission denied for column " + name,
-                                        "SELECT on it is needed to see conflicts.", name);
-            }
-        }
+  if (records_.empty()) return;
+  // Columns the caller may not read cannot be compared: their mutations are turned away.
+  for (PushItem& item : items_) {
+    if (item.verdict || item.edit.operation == Operation::insert) continue;
+    for (const FieldValues* values : {&item.edit.data, &item.edit.original}) {
+      for (const auto& [name, value] : *values) {
+        const ColumnInfo* column = item.object->info.column(name);
+        if (column->selectable || item.verdict) continue;
+        item.verdict = rejected(item.entry->id, "not_authorized", "42501",
+                                "permission denied for column " + name,
+                                "SELECT on it is needed to see conflicts.", name);
+      }
     }
-    for (auto& [object, names] : wanted_) {
-        for (auto name = names.begin(); name != names.end();) {
-            name = object->info.column(*name)->selectable ? std::next(name) : names.erase(name);
-        }
+  }
+  for (auto& [object, names] : wanted_) {
+    for (auto name = names.begin(); name != names.end();) {
+      name = object->info.column(*name)->selectable ? std::next(name) : names.erase(name);
     }
-    load_records(records_, wanted_);
-    load_clocks(author_.client_id, records_);
+  }
+  load_records(records_, wanted_);
+  load_clocks(author_.client_id, records_);
 }
 
 std::vector<Verdict> Pusher::answers() const {
-    std::vector<Verdict> verdicts(items_.size());
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-        const PushItem& item = items_[i];
-        if (!item.verdict) continue;  // a twin: answered with its first
-        verdicts[i] = *item.verdict;
-        for (std::size_t twin : item.twins) {
-            verdicts[twin] = *item.verdict;
-            verdicts[twin].duplicate = true;
-        }
+  std::vector<Verdict> verdicts(items_.size());
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const PushItem& item = items_[i];
+    if (!item.verdict) continue;  // a twin: answered with its first
+    verdicts[i] = *item.verdict;
+    for (std::size_t twin : item.twins) {
+      verdicts[twin] = *item.verdict;
+      verdicts[twin].duplicate = true;
     }
-    return verdicts;
+  }
+  return verdicts;
 }
 
 }  // namespace objectos::server

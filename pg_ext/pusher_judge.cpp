@@ -1,4 +1,5 @@
-// The second half of a push: groups are decided and applied, and undone when one of their members is rejected.
+// The second half of a push: groups are decided and applied, and undone when one of their members
+// is rejected.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -13,268 +14,272 @@ namespace {
 
 // A member was rejected by a decision: the group is undone. The verdict is the member's.
 struct GroupRejected {
-    Verdict verdict;
+  Verdict verdict;
 };
 
-constexpr int decisions_max = 3;  // a row that changes under us this often does so by the caller's own triggers
+constexpr int decisions_max =
+    3;  // a row that changes under us this often does so by the caller's own triggers
 
-void reset_deferral(Spi& spi) { spi.execute("SET CONSTRAINTS ALL DEFERRED"); }
-void check_deferred(Spi& spi) { spi.execute("SET CONSTRAINTS ALL IMMEDIATE"); }
+void reset_deferral(Spi& spi) {
+  spi.execute("SET CONSTRAINTS ALL DEFERRED");
+}
+void check_deferred(Spi& spi) {
+  spi.execute("SET CONSTRAINTS ALL IMMEDIATE");
+}
 
 std::optional<std::int64_t> effective_version(const PushItem& item, const RecordState& record) {
-    if (item.takes_present_as_base) return record.server.version;
-    if (record.chained && record.chain_sent == item.edit.version) return record.chain_after;
-    return item.edit.version;
+  if (item.takes_present_as_base) return record.server.version;
+  if (record.chained && record.chain_sent == item.edit.version) return record.chain_after;
+  return item.edit.version;
 }
 
 Json value_json(const std::optional<std::string>& value) {
-    return value ? parse_json(*value) : Json();
+  return value ? parse_json(*value) : Json();
 }
 
 Json conflicts_json(const Decision& decision) {
-    Json list = Json::array();
-    for (const FieldConflict& one : decision.conflicts) {
-        Json item = Json::object();
-        item.set("field", Json::string(one.field));
-        item.set("client_value", value_json(one.client_value));
-        item.set("server_value", value_json(one.server_value));
-        item.set("resolution", Json::string(to_string(one.resolution)));
-        list.push_back(std::move(item));
-    }
-    return list;
+  Json list = Json::array();
+  for (const FieldConflict& one : decision.conflicts) {
+    Json item = Json::object();
+    item.set("field", Json::string(one.field));
+    item.set("client_value", value_json(one.client_value));
+    item.set("server_value", value_json(one.server_value));
+    item.set("resolution", Json::string(to_string(one.resolution)));
+    list.push_back(std::move(item));
+  }
+  return list;
 }
 
 }  // namespace
 
 void Pusher::form_groups() {
-    std::unordered_map<std::string, std::size_t> named;
-    std::unordered_set<std::size_t> twins;
-    for (const PushItem& item : items_) twins.insert(item.twins.begin(), item.twins.end());
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-        const PushItem& item = items_[i];
-        if (twins.count(i) > 0 || (item.verdict && item.verdict->duplicate)) continue;
-        if (!item.entry->mutation || !item.entry->mutation->group) {
-            groups_.push_back({i});
-            continue;
-        }
-        const auto [found, added] = named.emplace(*item.entry->mutation->group, groups_.size());
-        if (added) groups_.emplace_back();
-        groups_[found->second].push_back(i);
+  std::unordered_map<std::string, std::size_t> named;
+  std::unordered_set<std::size_t> twins;
+  for (const PushItem& item : items_) twins.insert(item.twins.begin(), item.twins.end());
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const PushItem& item = items_[i];
+    if (twins.count(i) > 0 || (item.verdict && item.verdict->duplicate)) continue;
+    if (!item.entry->mutation || !item.entry->mutation->group) {
+      groups_.push_back({i});
+      continue;
     }
-    for (const auto& group : groups_) {
-        const auto bad = std::find_if(group.begin(), group.end(), [&](std::size_t i) {
-            return items_[i].verdict.has_value();
-        });
-        if (bad != group.end()) {
-            current_ = *bad;
-            reject_group(group, Verdict(*items_[*bad].verdict));
-        }
+    const auto [found, added] = named.emplace(*item.entry->mutation->group, groups_.size());
+    if (added) groups_.emplace_back();
+    groups_[found->second].push_back(i);
+  }
+  for (const auto& group : groups_) {
+    const auto bad = std::find_if(group.begin(), group.end(),
+                                  [&](std::size_t i) { return items_[i].verdict.has_value(); });
+    if (bad != group.end()) {
+      current_ = *bad;
+      reject_group(group, Verdict(*items_[*bad].verdict));
     }
+  }
 }
 
 // Everything under one savepoint; on an error that rejects, again with one for each group.
 void Pusher::judge_all() {
-    const std::vector<RecordState> loaded = records_;
-    std::vector<std::vector<std::size_t>> open;
-    for (auto& group : groups_) {
-        if (!items_[group.front()].verdict) open.push_back(std::move(group));
-    }
-    groups_ = std::move(open);
-    if (groups_.empty()) return;
-    try {
-        subtransaction([&] {
-            with_spi([&](Spi& spi) {
-                reset_deferral(spi);
-                for (const auto& group : groups_) judge_group(spi, group);
-                check_deferred(spi);
-            });
-        });
-        return;
-    } catch (const GroupRejected&) {
-    } catch (PgError& error) {
-        if (!rejects_its_group(error.sqlstate())) throw;
-        error.discard();
-    }
-    records_ = loaded;
-    opened_.clear();
-    clocks_.clear();
-    for (const auto& group : groups_) {
-        for (std::size_t i : group) items_[i].verdict.reset();
-    }
-    judge_one_by_one();
+  const std::vector<RecordState> loaded = records_;
+  std::vector<std::vector<std::size_t>> open;
+  for (auto& group : groups_) {
+    if (!items_[group.front()].verdict) open.push_back(std::move(group));
+  }
+  groups_ = std::move(open);
+  if (groups_.empty()) return;
+  try {
+    subtransaction([&] {
+      with_spi([&](Spi& spi) {
+        reset_deferral(spi);
+        for (const auto& group : groups_) judge_group(spi, group);
+        check_deferred(spi);
+      });
+    });
+    return;
+  } catch (const GroupRejected&) {
+  } catch (PgError& error) {
+    if (!rejects_its_group(error.sqlstate())) throw;
+    error.discard();
+  }
+  records_ = loaded;
+  opened_.clear();
+  clocks_.clear();
+  for (const auto& group : groups_) {
+    for (std::size_t i : group) items_[i].verdict.reset();
+  }
+  judge_one_by_one();
 }
 
 void Pusher::judge_one_by_one() {
-    for (const auto& group : groups_) {
-        check_interrupts();
-        std::map<std::size_t, RecordState> before;
-        for (std::size_t i : group) before.emplace(items_[i].record, records_[items_[i].record]);
-        const std::size_t opened = opened_.size(), clocks = clocks_.size();
-        std::optional<Verdict> cause;
-        try {
-            subtransaction([&] {
-                with_spi([&](Spi& spi) {
-                    reset_deferral(spi);
-                    for (std::size_t i : group) {
-                        RecordState& record = records_[items_[i].record];
-                        if (items_[i].edit.operation == Operation::insert) {
-                            reload_record(record, wanted_);
-                        }
-                    }
-                    judge_group(spi, group);
-                    check_deferred(spi);
-                });
-            });
-        } catch (const GroupRejected& rejection) {
-            cause = rejection.verdict;
-        } catch (PgError& error) {
-            if (!rejects_its_group(error.sqlstate())) throw;
-            cause = rejected(items_[current_].entry->id, error);
-            error.discard();
-        }
-        if (!cause) continue;
-        for (auto& [place, record] : before) records_[place] = std::move(record);
-        opened_.resize(opened);
-        clocks_.resize(clocks);
-        reject_group(group, *cause);
+  for (const auto& group : groups_) {
+    check_interrupts();
+    std::map<std::size_t, RecordState> before;
+    for (std::size_t i : group) before.emplace(items_[i].record, records_[items_[i].record]);
+    const std::size_t opened = opened_.size(), clocks = clocks_.size();
+    std::optional<Verdict> cause;
+    try {
+      subtransaction([&] {
+        with_spi([&](Spi& spi) {
+          reset_deferral(spi);
+          for (std::size_t i : group) {
+            RecordState& record = records_[items_[i].record];
+            if (items_[i].edit.operation == Operation::insert) {
+              reload_record(record, wanted_);
+            }
+          }
+          judge_group(spi, group);
+          check_deferred(spi);
+        });
+      });
+    } catch (const GroupRejected& rejection) {
+      cause = rejection.verdict;
+    } catch (PgError& error) {
+      if (!rejects_its_group(error.sqlstate())) throw;
+      cause = rejected(items_[current_].entry->id, error);
+      error.discard();
     }
+    if (!cause) continue;
+    for (auto& [place, record] : before) records_[place] = std::move(record);
+    opened_.resize(opened);
+    clocks_.resize(clocks);
+    reject_group(group, *cause);
+  }
 }
 
 void Pusher::judge_group(Spi& spi, const std::vector<std::size_t>& group) {
-    for (std::size_t i : group) {
-        if (i % 100 == 99) check_interrupts();
-        current_ = i;
-        judge_item(spi, items_[i]);
-        const Verdict& verdict = *items_[i].verdict;
-        if (verdict.status != "rejected") continue;
-        if (group.size() > 1) throw GroupRejected{verdict};
-        reject_group(group, Verdict(verdict));
-    }
+  for (std::size_t i : group) {
+    if (i % 100 == 99) check_interrupts();
+    current_ = i;
+    judge_item(spi, items_[i]);
+    const Verdict& verdict = *items_[i].verdict;
+    if (verdict.status != "rejected") continue;
+    if (group.size() > 1) throw GroupRejected{verdict};
+    reject_group(group, Verdict(verdict));
+  }
 }
 
 // The failing member (current_) keeps its own verdict; the others are rejected with it.
 void Pusher::reject_group(const std::vector<std::size_t>& group, const Verdict& cause) {
-    for (std::size_t i : group) {
-        PushItem& item = items_[i];
-        if (i == current_) {
-            item.verdict = cause;
-        } else if (!item.verdict || item.verdict->status != "rejected") {
-            item.verdict = rejected(item.entry->id, "group_rejected", "",
-                                    "another mutation of its group was rejected",
-                                    "See the verdict of mutation " + items_[current_].entry->id + ".");
-        }
-        if (item.object != nullptr && item.edit.operation == Operation::insert) {
-            records_[item.record].insert_rejected = true;
-        }
+  for (std::size_t i : group) {
+    PushItem& item = items_[i];
+    if (i == current_) {
+      item.verdict = cause;
+    } else if (!item.verdict || item.verdict->status != "rejected") {
+      item.verdict = rejected(item.entry->id, "group_rejected", "",
+                              "another mutation of its group was rejected",
+                              "See the verdict of mutation " + items_[current_].entry->id + ".");
     }
+    if (item.object != nullptr && item.edit.operation == Operation::insert) {
+      records_[item.record].insert_rejected = true;
+    }
+  }
 }
 
 void Pusher::judge_item(Spi& spi, PushItem& item) {
-    RecordState& record = records_[item.record];
-    const std::string& id = item.entry->id;
-    if (record.insert_rejected) {
-        item.verdict = rejected(id, "depends_on_rejected", "",
-                                "the record's insert was rejected before");
-        return;
-    }
-    if (record.not_lockable && item.edit.operation == Operation::update) {
-        item.verdict = rejected(id, "not_authorized", "42501",
-                                "permission denied to update record " + record.record_id);
-        return;
-    }
-    for (int round = 0; round < decisions_max; ++round) {
-        if (item.takes_present_as_base) {
-            for (const auto& [name, value] : item.edit.data) {
-                const auto present = record.server.values.find(name);
-                if (present != record.server.values.end()) {
-                    item.edit.original[name] = present->second;
-                }
-            }
-        }
-        const Decision decision = decide(item.edit, effective_version(item, record), record.server,
-                                         record.object->rules, record.clocks);
-        const Applied applied = apply(spi, author_, item, record, decision);
-        if (applied.hit || decision.action == Action::none) {
-            take_outcome(item, decision, applied);
-            return;
-        }
-        reload_record(record, wanted_);  // changed since it was read: detect again
-    }
+  RecordState& record = records_[item.record];
+  const std::string& id = item.entry->id;
+  if (record.insert_rejected) {
+    item.verdict =
+        rejected(id, "depends_on_rejected", "", "the record's insert was rejected before");
+    return;
+  }
+  if (record.not_lockable && item.edit.operation == Operation::update) {
     item.verdict = rejected(id, "not_authorized", "42501",
-                            "permission denied to write record " + record.record_id);
+                            "permission denied to update record " + record.record_id);
+    return;
+  }
+  for (int round = 0; round < decisions_max; ++round) {
+    if (item.takes_present_as_base) {
+      for (const auto& [name, value] : item.edit.data) {
+        const auto present = record.server.values.find(name);
+        if (present != record.server.values.end()) {
+          item.edit.original[name] = present->second;
+        }
+      }
+    }
+    const Decision decision = decide(item.edit, effective_version(item, record), record.server,
+                                     record.object->rules, record.clocks);
+    const Applied applied = apply(spi, author_, item, record, decision);
+    if (applied.hit || decision.action == Action::none) {
+      take_outcome(item, decision, applied);
+      return;
+    }
+    reload_record(record, wanted_);  // changed since it was read: detect again
+  }
+  item.verdict = rejected(id, "not_authorized", "42501",
+                          "permission denied to write record " + record.record_id);
 }
 
 void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applied& applied) {
-    RecordState& record = records_[item.record];
-    ServerState& server = record.server;
-    Verdict verdict;
-    verdict.mutation_id = item.entry->id;
-    verdict.status = to_string(decision.status);
-    verdict.reason = to_string(decision.reason);
-    verdict.resolution = to_string(decision.resolution);
-    verdict.server_version = decision.server_version;
-    verdict.client_version = decision.client_version;
-    if (!decision.conflicts.empty()) {
-        verdict.detail = Json::object();
-        verdict.detail.set("conflicts", conflicts_json(decision));
+  RecordState& record = records_[item.record];
+  ServerState& server = record.server;
+  Verdict verdict;
+  verdict.mutation_id = item.entry->id;
+  verdict.status = to_string(decision.status);
+  verdict.reason = to_string(decision.reason);
+  verdict.resolution = to_string(decision.resolution);
+  verdict.server_version = decision.server_version;
+  verdict.client_version = decision.client_version;
+  if (!decision.conflicts.empty()) {
+    verdict.detail = Json::object();
+    verdict.detail.set("conflicts", conflicts_json(decision));
+  }
+  if (applied.captured) {
+    verdict.sequence = applied.sequence;
+    server.version = applied.version;
+    server.modified_at_us = server.now_us;
+  }
+  if (decision.action == Action::remove) {
+    server.exists = false;
+    server.last_delete_version = server.version;
+    server.values.clear();
+    server.deleted_values.reset();
+    verdict.version = server.version;
+  } else if (decision.action != Action::none) {
+    if (!server.exists) {
+      for (const std::string& name : wanted_[record.object]) server.values[name] = "null";
     }
-    if (applied.captured) {
-        verdict.sequence = applied.sequence;
-        server.version = applied.version;
-        server.modified_at_us = server.now_us;
-    }
-    if (decision.action == Action::remove) {
-        server.exists = false;
-        server.last_delete_version = server.version;
-        server.values.clear();
-        server.deleted_values.reset();
-        verdict.version = server.version;
-    } else if (decision.action != Action::none) {
-        if (!server.exists) {
-            for (const std::string& name : wanted_[record.object]) server.values[name] = "null";
-        }
-        server.exists = true;
-        for (const auto& [name, value] : decision.write) server.values[name] = value;
-    }
-    if (server.exists) verdict.version = server.version;
-    for (const auto& [field, clock] : decision.clocks) {
-        FieldClock& stored = record.clocks[field];
-        stored = clock;
-        stored.own = clock.mutation_id == item.entry->id;
-        clocks_.push_back({record.object->info.object, record.record_id, field, clock});
-    }
-    if (decision.status != Status::rejected && verdict.version) {
-        if (!record.chained) record.chain_sent = item.edit.version;
-        record.chained = true;
-        record.chain_after = *verdict.version;
-    }
-    if (!decision.manual_fields.empty()) remember_opened(item, decision, verdict);
-    if (decision.status == Status::rejected) {
-        if (verdict.detail.is_null()) verdict.detail = Json::object();
-        verdict.detail.set("message", Json::string("record " + record.record_id + " exists"));
-        verdict.detail.set("hint", Json::string("Insert it under another key."));
-    }
-    item.verdict = std::move(verdict);
+    server.exists = true;
+    for (const auto& [name, value] : decision.write) server.values[name] = value;
+  }
+  if (server.exists) verdict.version = server.version;
+  for (const auto& [field, clock] : decision.clocks) {
+    FieldClock& stored = record.clocks[field];
+    stored = clock;
+    stored.own = clock.mutation_id == item.entry->id;
+    clocks_.push_back({record.object->info.object, record.record_id, field, clock});
+  }
+  if (decision.status != Status::rejected && verdict.version) {
+    if (!record.chained) record.chain_sent = item.edit.version;
+    record.chained = true;
+    record.chain_after = *verdict.version;
+  }
+  if (!decision.manual_fields.empty()) remember_opened(item, decision, verdict);
+  if (decision.status == Status::rejected) {
+    if (verdict.detail.is_null()) verdict.detail = Json::object();
+    verdict.detail.set("message", Json::string("record " + record.record_id + " exists"));
+    verdict.detail.set("hint", Json::string("Insert it under another key."));
+  }
+  item.verdict = std::move(verdict);
 }
 
 void Pusher::remember_opened(const PushItem& item, const Decision& decision, Verdict& verdict) {
-    const RecordState& record = records_[item.record];
-    OpenedConflict opened;
-    opened.conflict_id = new_uuid();
-    opened.mutation_id = item.entry->id;
-    opened.object = record.object->info.object;
-    opened.record_id = record.record_id;
-    opened.reason = to_string(decision.reason);
-    opened.client_version = item.edit.version;
-    opened.server_version = record.server.version;
-    for (const FieldConflict& one : decision.conflicts) {
-        if (one.resolution != Resolution::manual) continue;
-        if (one.base) opened.base[one.field] = *one.base;
-        if (one.client_value) opened.client[one.field] = *one.client_value;
-        if (one.server_value) opened.server[one.field] = *one.server_value;
-    }
-    verdict.detail.set("conflict_id", Json::string(opened.conflict_id));
-    opened_.push_back(std::move(opened));
+  const RecordState& record = records_[item.record];
+  OpenedConflict opened;
+  opened.conflict_id = new_uuid();
+  opened.mutation_id = item.entry->id;
+  opened.object = record.object->info.object;
+  opened.record_id = record.record_id;
+  opened.reason = to_string(decision.reason);
+  opened.client_version = item.edit.version;
+  opened.server_version = record.server.version;
+  for (const FieldConflict& one : decision.conflicts) {
+    if (one.resolution != Resolution::manual) continue;
+    if (one.base) opened.base[one.field] = *one.base;
+    if (one.client_value) opened.client[one.field] = *one.client_value;
+    if (one.server_value) opened.server[one.field] = *one.server_value;
+  }
+  verdict.detail.set("conflict_id", Json::string(opened.conflict_id));
+  opened_.push_back(std::move(opened));
 }
 
 }  // namespace objectos::server

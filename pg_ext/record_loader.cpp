@@ -15,132 +15,130 @@ using Places = std::vector<std::size_t>;
 
 // The base type's name without a type modifier: a cast to varchar(3) would cut a key in silence.
 std::string cast_name(Oid type) {
-    const char* name = pg_call([&] {
-        return format_type_extended(type, -1,
-                                    FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-    });
-    return name;
+  const char* name = pg_call([&] {
+    return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+  });
+  return name;
 }
 
 bool may_read(const ObjectInfo& info, std::int16_t attnum) {
-    const Oid relid = info.relid;
-    return pg_call([&] {
-        return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
-               pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
-    });
+  const Oid relid = info.relid;
+  return pg_call([&] {
+    return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+           pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+  });
 }
 
 std::string load_statement(const ObjectInfo& info, const std::vector<const ColumnInfo*>& columns,
                            bool lock) {
-    std::string arrays, names, match, order;
-    for (std::size_t i = 0; i < info.key.size(); ++i) {
-        const ColumnInfo& key = info.columns[info.key[i]];
-        const std::string number = std::to_string(i + 1);
-        const char* comma = i == 0 ? "" : ", ";
-        arrays += comma + ("$" + number + "::pg_catalog.text[]");
-        names += comma + ("k" + number);
-        if (i > 0) match += " AND ";
-        match += "t." + key.quoted + " " + key.equals + " u.k" + number + "::" +
-                 cast_name(key.base_type);
-        order += comma + ("t." + key.quoted);
-    }
-    std::string sql = "SELECT u.place, t.\"_version\", ";
-    sql += may_read(info, info.modified_at_attnum)
-               ? "(EXTRACT(epoch FROM t.\"_modified_at\") * 1000000)::pg_catalog.int8"
-               : "0::pg_catalog.int8";
-    for (const ColumnInfo* column : columns) sql += ", t." + column->quoted;
-    sql += " FROM ROWS FROM (pg_catalog.unnest(" + arrays + ")) WITH ORDINALITY AS u(" + names +
-           ", place) JOIN " + info.qualified + " AS t ON " + match;
-    sql += " ORDER BY " + order;
-    if (lock) sql += " FOR NO KEY UPDATE OF t";
-    return sql;
+  std::string arrays, names, match, order;
+  for (std::size_t i = 0; i < info.key.size(); ++i) {
+    const ColumnInfo& key = info.columns[info.key[i]];
+    const std::string number = std::to_string(i + 1);
+    const char* comma = i == 0 ? "" : ", ";
+    arrays += comma + ("$" + number + "::pg_catalog.text[]");
+    names += comma + ("k" + number);
+    if (i > 0) match += " AND ";
+    match +=
+        "t." + key.quoted + " " + key.equals + " u.k" + number + "::" + cast_name(key.base_type);
+    order += comma + ("t." + key.quoted);
+  }
+  std::string sql = "SELECT u.place, t.\"_version\", ";
+  sql += may_read(info, info.modified_at_attnum)
+             ? "(EXTRACT(epoch FROM t.\"_modified_at\") * 1000000)::pg_catalog.int8"
+             : "0::pg_catalog.int8";
+  for (const ColumnInfo* column : columns) sql += ", t." + column->quoted;
+  sql += " FROM ROWS FROM (pg_catalog.unnest(" + arrays + ")) WITH ORDINALITY AS u(" + names +
+         ", place) JOIN " + info.qualified + " AS t ON " + match;
+  sql += " ORDER BY " + order;
+  if (lock) sql += " FOR NO KEY UPDATE OF t";
+  return sql;
 }
 
 Params key_params(const std::vector<RecordState>& records, const Places& places) {
-    const ObjectInfo& info = records[places.front()].object->info;
-    Params params;
-    for (std::size_t k = 0; k < info.key.size(); ++k) {
-        std::vector<std::optional<std::string>> values;
-        for (std::size_t place : places) values.emplace_back(records[place].key_texts[k]);
-        params.push_back(Param::text_array(values));
-    }
-    return params;
+  const ObjectInfo& info = records[places.front()].object->info;
+  Params params;
+  for (std::size_t k = 0; k < info.key.size(); ++k) {
+    std::vector<std::optional<std::string>> values;
+    for (std::size_t place : places) values.emplace_back(records[place].key_texts[k]);
+    params.push_back(Param::text_array(values));
+  }
+  return params;
 }
 
 void take_row(RecordState& record, const Rows& rows, std::size_t row,
               const std::vector<const ColumnInfo*>& columns) {
-    record.server.exists = true;
-    record.server.version = rows.int8(row, 1).value_or(0);
-    record.server.modified_at_us = rows.int8(row, 2).value_or(0);
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-        bool is_null = false;
-        const Datum value = rows.datum(row, static_cast<int>(c) + 3, &is_null);
-        std::string form;
-        append_json_form(form, columns[c]->type, value, is_null);
-        // Object members within arrays or composites do not occur, so the form is canonical as it is.
-        record.server.values[columns[c]->name] = std::move(form);
-    }
+  record.server.exists = true;
+  record.server.version = rows.int8(row, 1).value_or(0);
+  record.server.modified_at_us = rows.int8(row, 2).value_or(0);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    bool is_null = false;
+    const Datum value = rows.datum(row, static_cast<int>(c) + 3, &is_null);
+    std::string form;
+    append_json_form(form, columns[c]->type, value, is_null);
+    // Object members within arrays or composites do not occur, so the form is canonical as it is.
+    record.server.values[columns[c]->name] = std::move(form);
+  }
 }
 
 std::vector<const ColumnInfo*> wanted_columns(const PushObject& object,
                                               const ColumnsWanted& wanted) {
-    std::vector<const ColumnInfo*> columns;
-    const auto names = wanted.find(&object);
-    for (const ColumnInfo& column : object.info.columns) {
-        if (names != wanted.end() && names->second.count(column.name) > 0) {
-            columns.push_back(&column);
-        }
+  std::vector<const ColumnInfo*> columns;
+  const auto names = wanted.find(&object);
+  for (const ColumnInfo& column : object.info.columns) {
+    if (names != wanted.end() && names->second.count(column.name) > 0) {
+      columns.push_back(&column);
     }
-    return columns;
+  }
+  return columns;
 }
 
 bool may_lock(const ObjectInfo& info) {
-    const Oid relid = info.relid;
-    return pg_call([&] {
-        return pg_class_aclcheck(relid, GetUserId(), ACL_UPDATE) == ACLCHECK_OK ||
-               pg_attribute_aclcheck_all(relid, GetUserId(), ACL_UPDATE, ACLMASK_ANY) ==
-                   ACLCHECK_OK;
-    });
+  const Oid relid = info.relid;
+  return pg_call([&] {
+    return pg_class_aclcheck(relid, GetUserId(), ACL_UPDATE) == ACLCHECK_OK ||
+           pg_attribute_aclcheck_all(relid, GetUserId(), ACL_UPDATE, ACLMASK_ANY) == ACLCHECK_OK;
+  });
 }
 
 Places read_rows(Spi& spi, std::vector<RecordState>& records, const Places& places,
                  const std::vector<const ColumnInfo*>& columns, bool lock) {
-    if (places.empty()) return {};
-    const ObjectInfo& info = records[places.front()].object->info;
-    std::vector<char> found(places.size(), 0);
-    Rows rows = spi.execute(load_statement(info, columns, lock), key_params(records, places));
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        if (row % 1000 == 999) check_interrupts();
-        const auto index = static_cast<std::size_t>(*rows.int8(row, 0) - 1);
-        found[index] = 1;
-        take_row(records[places[index]], rows, row, columns);
-    }
-    rows.release();
-    Places missing;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        if (found[i] == 0) missing.push_back(places[i]);
-    }
-    return missing;
+  if (places.empty()) return {};
+  const ObjectInfo& info = records[places.front()].object->info;
+  std::vector<char> found(places.size(), 0);
+  Rows rows = spi.execute(load_statement(info, columns, lock), key_params(records, places));
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (row % 1000 == 999) check_interrupts();
+    const auto index = static_cast<std::size_t>(*rows.int8(row, 0) - 1);
+    found[index] = 1;
+    take_row(records[places[index]], rows, row, columns);
+  }
+  rows.release();
+  Places missing;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (found[i] == 0) missing.push_back(places[i]);
+  }
+  return missing;
 }
 
 void load_rows(Spi& spi, std::vector<RecordState>& records, const Places& places,
                const ColumnsWanted& wanted) {
-    const PushObject& object = *records[places.front()].object;
-    const std::vector<const ColumnInfo*> columns = wanted_columns(object, wanted);
-    const bool lockable = may_lock(object.info);
-    Places to_lock, plain;
-    for (std::size_t place : places) {
-        records[place].server = ServerState{};
-        records[place].not_lockable = false;
-        (records[place].lock_wanted && lockable ? to_lock : plain).push_back(place);
-    }
-    const Places unlocked = read_rows(spi, records, to_lock, columns, true);
-    plain.insert(plain.end(), unlocked.begin(), unlocked.end());
-    read_rows(spi, records, plain, columns, false);
-    for (std::size_t place : plain) {
-        RecordState& record = records[place];
-        record.not_lockable = record.lock_wanted && record.server.exists;
-    }
+  const PushObject& object = *records[places.front()].object;
+  const std::vector<const ColumnInfo*> columns = wanted_columns(object, wanted);
+  const bool lockable = may_lock(object.info);
+  Places to_lock, plain;
+  for (std::size_t place : places) {
+    records[place].server = ServerState{};
+    records[place].not_lockable = false;
+    (records[place].lock_wanted && lockable ? to_lock : plain).push_back(place);
+  }
+  const Places unlocked = read_rows(spi, records, to_lock, columns, true);
+  plain.insert(plain.end(), unlocked.begin(), unlocked.end());
+  read_rows(spi, records, plain, columns, false);
+  for (std::size_t place : plain) {
+    RecordState& record = records[place];
+    record.not_lockable = record.lock_wanted && record.server.exists;
+  }
 }
 
 // The newest delete of each record in the log.
@@ -152,61 +150,60 @@ SELECT u.place, d.version, CASE WHEN $3 THEN d.original END
                       ORDER BY m.version DESC LIMIT 1) d)";
 
 FieldValues fields_of(const std::string& text) {
-    FieldValues values;
-    const Json row = parse_json(text);
-    for (const auto& [name, value] : row.members()) values[name] = canonical_json(value);
-    return values;
+  FieldValues values;
+  const Json row = parse_json(text);
+  for (const auto& [name, value] : row.members()) values[name] = canonical_json(value);
+  return values;
 }
 
 void load_deletes(Spi& spi, std::vector<RecordState>& records, const Places& places) {
-    const PushObject& object = *records[places.front()].object;
-    std::vector<std::optional<std::string>> ids;
-    for (std::size_t place : places) ids.emplace_back(records[place].record_id);
-    Rows rows = spi.execute(
-        deletes_sql, {Param::text(object.info.object), Param::text_array(ids),
-                      Param::boolean(object.rules.deletes == DeleteRule::update_wins)});
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        ServerState& server =
-            records[places[static_cast<std::size_t>(*rows.int8(row, 0) - 1)]].server;
-        server.last_delete_version = rows.int8(row, 1);
-        if (server.exists) continue;
-        if (const auto original = rows.text(row, 2)) server.deleted_values = fields_of(*original);
-    }
-    rows.release();
+  const PushObject& object = *records[places.front()].object;
+  std::vector<std::optional<std::string>> ids;
+  for (std::size_t place : places) ids.emplace_back(records[place].record_id);
+  Rows rows =
+      spi.execute(deletes_sql, {Param::text(object.info.object), Param::text_array(ids),
+                                Param::boolean(object.rules.deletes == DeleteRule::update_wins)});
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    ServerState& server = records[places[static_cast<std::size_t>(*rows.int8(row, 0) - 1)]].server;
+    server.last_delete_version = rows.int8(row, 1);
+    if (server.exists) continue;
+    if (const auto original = rows.text(row, 2)) server.deleted_values = fields_of(*original);
+  }
+  rows.release();
 }
 
 std::map<std::string, Places> by_object(const std::vector<RecordState>& records) {
-    std::map<std::string, Places> groups;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-        groups[records[i].object->info.object].push_back(i);
-    }
-    return groups;
+  std::map<std::string, Places> groups;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    groups[records[i].object->info.object].push_back(i);
+  }
+  return groups;
 }
 
 }  // namespace
 
 void load_records(std::vector<RecordState>& records, const ColumnsWanted& wanted) {
-    const std::map<std::string, Places> groups = by_object(records);
+  const std::map<std::string, Places> groups = by_object(records);
+  with_spi([&](Spi& spi) {
+    for (const auto& [object, places] : groups) load_rows(spi, records, places, wanted);
+  });
+  as_owner([&] {
     with_spi([&](Spi& spi) {
-        for (const auto& [object, places] : groups) load_rows(spi, records, places, wanted);
+      for (const auto& [object, places] : groups) load_deletes(spi, records, places);
     });
-    as_owner([&] {
-        with_spi([&](Spi& spi) {
-            for (const auto& [object, places] : groups) load_deletes(spi, records, places);
-        });
-    });
-    const std::int64_t now = pg_call([] {
-        return static_cast<std::int64_t>(GetCurrentTimestamp()) +
-               (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000000);
-    });
-    for (RecordState& record : records) record.server.now_us = now;
+  });
+  const std::int64_t now = pg_call([] {
+    return static_cast<std::int64_t>(GetCurrentTimestamp()) +
+           (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000000);
+  });
+  for (RecordState& record : records) record.server.now_us = now;
 }
 
 void reload_record(RecordState& record, const ColumnsWanted& wanted) {
-    std::vector<RecordState> one;
-    one.push_back(record);
-    load_records(one, wanted);
-    record = std::move(one.front());
+  std::vector<RecordState> one;
+  one.push_back(record);
+  load_records(one, wanted);
+  record = std::move(one.front());
 }
 
 }  // namespace objectos::server

@@ -5,63 +5,63 @@ namespace objectos::server {
 namespace {
 
 void add(Json& detail, const char* name, const std::string& value) {
-    if (!value.empty()) detail.set(name, Json::string(value));
+  if (!value.empty()) detail.set(name, Json::string(value));
 }
 
 const char* reason_of(const std::string& sqlstate) {
-    if (sqlstate == "42501") return "not_authorized";
-    if (sqlstate == "P0001") return "user_error";
-    if (const ErrorInfo* info = find_error(sqlstate)) return info->name;
-    const std::string state_class = sqlstate.substr(0, 2);
-    if (state_class == "22") return "invalid_mutation";
-    return "constraint_violation";
+  if (sqlstate == "42501") return "not_authorized";
+  if (sqlstate == "P0001") return "user_error";
+  if (const ErrorInfo* info = find_error(sqlstate)) return info->name;
+  const std::string state_class = sqlstate.substr(0, 2);
+  if (state_class == "22") return "invalid_mutation";
+  return "constraint_violation";
 }
 
 }  // namespace
 
 bool rejects_its_group(const std::string& sqlstate) noexcept {
-    if (sqlstate == "42501" || sqlstate == "44000" || sqlstate == "P0001") return true;
-    return sqlstate.compare(0, 2, "22") == 0 || sqlstate.compare(0, 2, "23") == 0;
+  if (sqlstate == "42501" || sqlstate == "44000" || sqlstate == "P0001") return true;
+  return sqlstate.compare(0, 2, "22") == 0 || sqlstate.compare(0, 2, "23") == 0;
 }
 
 Verdict rejected(const std::string& mutation_id, const std::string& reason,
                  const std::string& sqlstate, const std::string& message, const std::string& hint,
                  const std::string& field) {
-    Verdict verdict;
-    verdict.mutation_id = mutation_id;
-    verdict.status = "rejected";
-    verdict.reason = reason;
-    verdict.detail = Json::object();
-    add(verdict.detail, "sqlstate", sqlstate);
-    add(verdict.detail, "message", message);
-    add(verdict.detail, "hint", hint);
-    add(verdict.detail, "field", field);
-    return verdict;
+  Verdict verdict;
+  verdict.mutation_id = mutation_id;
+  verdict.status = "rejected";
+  verdict.reason = reason;
+  verdict.detail = Json::object();
+  add(verdict.detail, "sqlstate", sqlstate);
+  add(verdict.detail, "message", message);
+  add(verdict.detail, "hint", hint);
+  add(verdict.detail, "field", field);
+  return verdict;
 }
 
 Verdict rejected(const std::string& mutation_id, const PgError& error) {
-    const std::string state = error.sqlstate();
-    Verdict verdict = rejected(mutation_id, reason_of(state), state, error.message(), error.hint(),
-                               error.column());
-    add(verdict.detail, "detail", error.detail());
-    add(verdict.detail, "constraint", error.constraint());
-    add(verdict.detail, "table", error.table());
-    add(verdict.detail, "schema", error.schema());
-    return verdict;
+  const std::string state = error.sqlstate();
+  Verdict verdict =
+      rejected(mutation_id, reason_of(state), state, error.message(), error.hint(), error.column());
+  add(verdict.detail, "detail", error.detail());
+  add(verdict.detail, "constraint", error.constraint());
+  add(verdict.detail, "table", error.table());
+  add(verdict.detail, "schema", error.schema());
+  return verdict;
 }
 
 Verdict rejected(const std::string& mutation_id, const SyncError& error, const std::string& field) {
-    Verdict verdict = rejected(mutation_id, reason_of(error.sqlstate()), error.sqlstate(),
-                               error.message(), error.hint(), field);
-    add(verdict.detail, "detail", error.detail());
-    return verdict;
+  Verdict verdict = rejected(mutation_id, reason_of(error.sqlstate()), error.sqlstate(),
+                             error.message(), error.hint(), field);
+  add(verdict.detail, "detail", error.detail());
+  return verdict;
 }
 
 Verdict rejected(const std::string& mutation_id, const ProtocolError& error) {
-    Verdict verdict = rejected(mutation_id, reason_of(error.sqlstate()), error.sqlstate(),
-                               error.message(), error.hint(), error.field());
-    add(verdict.detail, "detail", error.detail());
-    return verdict;
+  Verdict verdict = rejected(mutation_id, reason_of(error.sqlstate()), error.sqlstate(),
+                             error.message(), error.hint(), error.field());
+  add(verdict.detail, "detail", error.detail());
+  return verdict;
 }
 
 }  // namespace objectos::server

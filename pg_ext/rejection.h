@@ -9,13 +9,16 @@
 
 namespace objectos::server {
 
-// SQLSTATE classes 22 and 23, 42501, 44000 and P0001. Anything else (cancel, timeout, resources, 40xxx) ends the push.
+// SQLSTATE classes 22 and 23, 42501, 44000 and P0001. Anything else (cancel, timeout, resources,
+// 40xxx) ends the push.
 bool rejects_its_group(const std::string& sqlstate) noexcept;
 
-Verdict rejected(const std::string& mutation_id, const std::string& reason, const std::string& sqlstate,
-                 const std::string& message, const std::string& hint = {}, const std::string& field = {});
+Verdict rejected(const std::string& mutation_id, const std::string& reason,
+                 const std::string& sqlstate, const std::string& message,
+                 const std::string& hint = {}, const std::string& field = {});
 Verdict rejected(const std::string& mutation_id, const PgError& error);
-Verdict rejected(const std::string& mutation_id, const SyncError& error, const std::string& field = {});
+Verdict rejected(const std::string& mutation_id, const SyncError& error,
+                 const std::string& field = {});
 Verdict rejected(const std::string& mutation_id, const ProtocolError& error);
 
 }  // namespace objectos::server

@@ -15,160 +15,164 @@ namespace objectos::server {
 namespace {
 
 struct StoredVerdict {
-    std::optional<std::int64_t> client_sequence;
-    std::string fingerprint_hex;
-    Verdict verdict;
+  std::optional<std::int64_t> client_sequence;
+  std::string fingerprint_hex;
+  Verdict verdict;
 };
 
 using Stored = std::unordered_map<std::string, StoredVerdict>;
 
 std::string hex(std::string_view bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string out;
-    for (unsigned char byte : bytes) {
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
-    }
-    return out;
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (unsigned char byte : bytes) {
+    out += digits[byte >> 4];
+    out += digits[byte & 15];
+  }
+  return out;
 }
 
 [[noreturn]] void forked(const PushEntry& entry, const std::string& why) {
-    throw ProtocolError(ErrorCode::client_forked,
-                        "this client's history has forked: " + why,
-                        "Mutation " + entry.id + ".",
-                        "The file was cloned or restored: ask for its verdicts, take a new client id, "
-                        "and send again what the server never saw.");
+  throw ProtocolError(
+      ErrorCode::client_forked, "this client's history has forked: " + why,
+      "Mutation " + entry.id + ".",
+      "The file was cloned or restored: ask for its verdicts, take a new client id, "
+      "and send again what the server never saw.");
 }
 
 constexpr const char* load_sql = R"(
-SELECT v.mutation_id, v.client_sequence, pg_catalog.encode(v.fingerprint, 'hex'), v.status, v.version,
+SELECT v.mutation_id, v.client_sequence, pg_catalog.encode(v.fingerprint, 'hex'), v.status,
+       v.version,
        v.sequence, v.reason, v.resolution, v.server_version, v.client_version, v.detail
   FROM objectos_sync.verdicts v
  WHERE v.client_id = $1 AND v.mutation_id = ANY ($2::uuid[]))";
 
 Stored load(const std::string& client_id, const std::vector<PushItem>& items) {
-    std::vector<std::optional<std::string>> ids;
-    for (const PushItem& item : items) ids.emplace_back(item.entry->id);
-    Stored stored;
-    as_owner([&] {
-        with_spi([&](Spi& spi) {
-            Rows rows = spi.execute(load_sql, {Param::text(client_id), Param::text_array(ids)});
-            for (std::size_t i = 0; i < rows.size(); ++i) {
-                StoredVerdict one;
-                Verdict& verdict = one.verdict;
-                verdict.mutation_id = rows.text_or(i, 0, "");
-                one.client_sequence = rows.int8(i, 1);
-                one.fingerprint_hex = rows.text_or(i, 2, "");
-                verdict.status = rows.text_or(i, 3, "");
-                verdict.duplicate = true;
-                verdict.version = rows.int8(i, 4);
-                verdict.sequence = rows.int8(i, 5);
-                verdict.reason = rows.text_or(i, 6, "");
-                verdict.resolution = rows.text_or(i, 7, "");
-                verdict.server_version = rows.int8(i, 8);
-                verdict.client_version = rows.int8(i, 9);
-                if (auto detail = rows.text(i, 10)) verdict.detail = parse_json(*detail);
-                stored.emplace(verdict.mutation_id, std::move(one));
-            }
-        });
+  std::vector<std::optional<std::string>> ids;
+  for (const PushItem& item : items) ids.emplace_back(item.entry->id);
+  Stored stored;
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      Rows rows = spi.execute(load_sql, {Param::text(client_id), Param::text_array(ids)});
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        StoredVerdict one;
+        Verdict& verdict = one.verdict;
+        verdict.mutation_id = rows.text_or(i, 0, "");
+        one.client_sequence = rows.int8(i, 1);
+        one.fingerprint_hex = rows.text_or(i, 2, "");
+        verdict.status = rows.text_or(i, 3, "");
+        verdict.duplicate = true;
+        verdict.version = rows.int8(i, 4);
+        verdict.sequence = rows.int8(i, 5);
+        verdict.reason = rows.text_or(i, 6, "");
+        verdict.resolution = rows.text_or(i, 7, "");
+        verdict.server_version = rows.int8(i, 8);
+        verdict.client_version = rows.int8(i, 9);
+        if (auto detail = rows.text(i, 10)) verdict.detail = parse_json(*detail);
+        stored.emplace(verdict.mutation_id, std::move(one));
+      }
     });
-    return stored;
+  });
+  return stored;
 }
 
 Json optional_number(std::optional<std::int64_t> value) {
-    return value ? Json::integer(*value) : Json();
+  return value ? Json::integer(*value) : Json();
 }
 
 Json optional_text(const std::string& value) {
-    return value.empty() ? Json() : Json::string(value);
+  return value.empty() ? Json() : Json::string(value);
 }
 
 constexpr const char* store_sql = R"(
-INSERT INTO objectos_sync.verdicts (client_id, mutation_id, client_sequence, fingerprint, status, version, sequence,
+INSERT INTO objectos_sync.verdicts (client_id, mutation_id, client_sequence, fingerprint, status,
+                                    version, sequence,
                                     reason, resolution, server_version, client_version, detail)
-SELECT $1, r.mutation_id, r.client_sequence, pg_catalog.decode(r.fingerprint, 'hex'), r.status, r.version, r.sequence,
+SELECT $1, r.mutation_id, r.client_sequence, pg_catalog.decode(r.fingerprint, 'hex'), r.status,
+       r.version, r.sequence,
        r.reason, r.resolution, r.server_version, r.client_version, NULLIF(r.detail, 'null'::jsonb)
   FROM pg_catalog.jsonb_to_recordset($2::jsonb)
-       AS r(mutation_id uuid, client_sequence bigint, fingerprint text, status text, version bigint, sequence bigint,
-            reason text, resolution text, server_version bigint, client_version bigint, detail jsonb))";
+       AS r(mutation_id uuid, client_sequence bigint, fingerprint text, status text,
+            version bigint, sequence bigint,
+            reason text, resolution text, server_version bigint, client_version bigint,
+            detail jsonb))";
 
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
-    unsigned char digest[PG_SHA256_DIGEST_LENGTH];
-    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    const std::size_t size = bytes.size();
-    const bool done = pg_call([&] {
-        pg_cryptohash_ctx* hash = pg_cryptohash_create(PG_SHA256);
-        const bool ok = pg_cryptohash_init(hash) >= 0 &&
-                        pg_cryptohash_update(hash, data, size) >= 0 &&
-                        pg_cryptohash_final(hash, digest, sizeof digest) >= 0;
-        pg_cryptohash_free(hash);
-        return ok;
-    });
-    if (!done) throw SyncError("OS000", "SHA-256 failed");
-    return {reinterpret_cast<const char*>(digest), sizeof digest};
+  unsigned char digest[PG_SHA256_DIGEST_LENGTH];
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  const std::size_t size = bytes.size();
+  const bool done = pg_call([&] {
+    pg_cryptohash_ctx* hash = pg_cryptohash_create(PG_SHA256);
+    const bool ok = pg_cryptohash_init(hash) >= 0 && pg_cryptohash_update(hash, data, size) >= 0 &&
+                    pg_cryptohash_final(hash, digest, sizeof digest) >= 0;
+    pg_cryptohash_free(hash);
+    return ok;
+  });
+  if (!done) throw SyncError("OS000", "SHA-256 failed");
+  return {reinterpret_cast<const char*>(digest), sizeof digest};
 }
 
 void answer_replays(const std::string& client_id, const ClientState& client,
                     std::vector<PushItem>& items) {
-    const Stored stored = load(client_id, items);
-    std::unordered_map<std::string, std::size_t> by_id;
-    std::unordered_map<std::int64_t, std::size_t> by_number;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        PushItem& item = items[i];
-        const PushEntry& entry = *item.entry;
-        const auto first = by_id.find(entry.id);
-        if (first != by_id.end()) {
-            if (items[first->second].fingerprint != item.fingerprint) {
-                forked(entry, "one id stands for two mutations");
-            }
-            items[first->second].twins.push_back(i);
-            continue;
-        }
-        by_id.emplace(entry.id, i);
-        if (entry.client_sequence && !by_number.emplace(*entry.client_sequence, i).second) {
-            forked(entry, "one client_sequence stands for two mutations");
-        }
-        const auto known = stored.find(entry.id);
-        if (known != stored.end()) {
-            if (known->second.fingerprint_hex != hex(item.fingerprint)) {
-                forked(entry, "its id is known with other content");
-            }
-            item.verdict = known->second.verdict;
-        } else if (entry.client_sequence && *entry.client_sequence <= client.high_water) {
-            forked(entry, "client_sequence " + std::to_string(*entry.client_sequence) +
-                              " was judged before for another mutation");
-        }
+  const Stored stored = load(client_id, items);
+  std::unordered_map<std::string, std::size_t> by_id;
+  std::unordered_map<std::int64_t, std::size_t> by_number;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    PushItem& item = items[i];
+    const PushEntry& entry = *item.entry;
+    const auto first = by_id.find(entry.id);
+    if (first != by_id.end()) {
+      if (items[first->second].fingerprint != item.fingerprint) {
+        forked(entry, "one id stands for two mutations");
+      }
+      items[first->second].twins.push_back(i);
+      continue;
     }
+    by_id.emplace(entry.id, i);
+    if (entry.client_sequence && !by_number.emplace(*entry.client_sequence, i).second) {
+      forked(entry, "one client_sequence stands for two mutations");
+    }
+    const auto known = stored.find(entry.id);
+    if (known != stored.end()) {
+      if (known->second.fingerprint_hex != hex(item.fingerprint)) {
+        forked(entry, "its id is known with other content");
+      }
+      item.verdict = known->second.verdict;
+    } else if (entry.client_sequence && *entry.client_sequence <= client.high_water) {
+      forked(entry, "client_sequence " + std::to_string(*entry.client_sequence) +
+                        " was judged before for another mutation");
+    }
+  }
 }
 
 void store_verdicts(const std::string& client_id, const std::vector<PushItem>& items) {
-    Json list = Json::array();
-    for (const PushItem& item : items) {
-        if (!item.verdict || item.verdict->duplicate) continue;
-        const Verdict& verdict = *item.verdict;
-        Json row = Json::object();
-        row.set("mutation_id", Json::string(item.entry->id));
-        row.set("client_sequence", optional_number(item.entry->client_sequence));
-        row.set("fingerprint", Json::string(hex(item.fingerprint)));
-        row.set("status", Json::string(verdict.status));
-        row.set("version", optional_number(verdict.version));
-        row.set("sequence", optional_number(verdict.sequence));
-        row.set("reason", optional_text(verdict.reason));
-        row.set("resolution", optional_text(verdict.resolution));
-        row.set("server_version", optional_number(verdict.server_version));
-        row.set("client_version", optional_number(verdict.client_version));
-        row.set("detail", verdict.detail);
-        list.push_back(std::move(row));
-    }
-    if (list.items().empty()) return;
-    const std::string text = write_json(list);
-    as_owner([&] {
-        with_spi([&](Spi& spi) {
-            spi.execute(store_sql, {Param::text(client_id), Param::jsonb(text)});
-        });
+  Json list = Json::array();
+  for (const PushItem& item : items) {
+    if (!item.verdict || item.verdict->duplicate) continue;
+    const Verdict& verdict = *item.verdict;
+    Json row = Json::object();
+    row.set("mutation_id", Json::string(item.entry->id));
+    row.set("client_sequence", optional_number(item.entry->client_sequence));
+    row.set("fingerprint", Json::string(hex(item.fingerprint)));
+    row.set("status", Json::string(verdict.status));
+    row.set("version", optional_number(verdict.version));
+    row.set("sequence", optional_number(verdict.sequence));
+    row.set("reason", optional_text(verdict.reason));
+    row.set("resolution", optional_text(verdict.resolution));
+    row.set("server_version", optional_number(verdict.server_version));
+    row.set("client_version", optional_number(verdict.client_version));
+    row.set("detail", verdict.detail);
+    list.push_back(std::move(row));
+  }
+  if (list.items().empty()) return;
+  const std::string text = write_json(list);
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      spi.execute(store_sql, {Param::text(client_id), Param::jsonb(text)});
     });
+  });
 }
 
 }  // namespace objectos::server
