@@ -145,6 +145,16 @@ CREATE FUNCTION sync_objects() RETURNS TABLE(object text, table_name regclass, s
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'objectos_sync_objects';
 COMMENT ON FUNCTION sync_objects() IS 'the objects that are enabled';
 
+-- DROP EXTENSION with objects enabled is an error; a table that is dropped leaves the list.
+CREATE FUNCTION objectos_sync.guard_extension() RETURNS event_trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_guard_extension';
+CREATE EVENT TRIGGER objectos_sync_guard ON ddl_command_start
+  WHEN TAG IN ('DROP EXTENSION') EXECUTE FUNCTION objectos_sync.guard_extension();
+CREATE FUNCTION objectos_sync.forget_dropped() RETURNS event_trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_forget_dropped';
+CREATE EVENT TRIGGER objectos_sync_forget ON sql_drop
+  EXECUTE FUNCTION objectos_sync.forget_dropped();
+
 -- === capture ======================================================================================
 CREATE FUNCTION objectos_sync.stamp() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_stamp';
