@@ -109,7 +109,10 @@ void PgError::discard() noexcept {
 
 namespace detail {
 
-void guarded(void (*step)(void*), void* argument) {
+namespace {
+
+// Nothing throws out of here but through `step`, which leaves the stacks as this function set them.
+ErrorData* run_guarded(void (*step)(void*), void* argument) {
   const MemoryContext context = CurrentMemoryContext;
   ErrorData* volatile error = nullptr;
   PG_TRY();
@@ -124,6 +127,22 @@ void guarded(void (*step)(void*), void* argument) {
     MemoryContextSwitchTo(context);
   }
   PG_END_TRY();
+  return error;
+}
+
+}  // namespace
+
+void guarded(void (*step)(void*), void* argument) {
+  sigjmp_buf* const exception_stack = PG_exception_stack;
+  ErrorContextCallback* const callbacks = error_context_stack;
+  ErrorData* error = nullptr;
+  try {
+    error = run_guarded(step, argument);
+  } catch (...) {  // of a guard or plain C++ inside `step`: the frame that PG_TRY set up is gone
+    PG_exception_stack = exception_stack;
+    error_context_stack = callbacks;
+    throw;
+  }
   if (error != nullptr) throw PgError(error);
 }
 

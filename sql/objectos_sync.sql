@@ -234,3 +234,54 @@ CREATE FUNCTION sync_resolve(conflict_id uuid, "values" jsonb) RETURNS TABLE(
 COMMENT ON FUNCTION sync_resolve(uuid, jsonb) IS 'end a conflict with values of the caller''s own';
 
 -- === rights =======================================================================================
+-- Nobody calls the client functions until sync_grant(role); enabling asks for the table's owner itself.
+CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+  BEGIN ATOMIC
+    SELECT p.oid::regprocedure
+      FROM pg_catalog.pg_proc p
+      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
+        AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
+      JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
+     WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_snapshot',
+       'sync_hello', 'sync_push', 'sync_push_request', 'sync_ack', 'sync_conflicts',
+       'sync_resolve');
+  END;
+
+-- Runs with the caller's rights: only the functions' owner, or who may grant them, can pass them on.
+CREATE FUNCTION sync_grant(role regrole) RETURNS void
+  LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOR f IN SELECT objectos_sync.client_functions() LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', f, role);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sync_grant(regrole) IS 'let a role sync';
+
+CREATE FUNCTION sync_revoke(role regrole) RETURNS void
+  LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOR f IN SELECT objectos_sync.client_functions() LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', f, role);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sync_revoke(regrole) IS 'take sync away from a role again';
+
+REVOKE ALL ON FUNCTION sync_grant(regrole), sync_revoke(regrole), objectos_sync.client_functions()
+  FROM PUBLIC;
+DO $$
+DECLARE
+  f regprocedure;
+BEGIN
+  -- The extension's members are recorded as they are created, so the list is whole here.
+  FOR f IN SELECT objectos_sync.client_functions() LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
+  END LOOP;
+END
+$$;
