@@ -234,8 +234,40 @@ void Pusher::load() {
       name = object->info.column(*name)->selectable ? std::next(name) : names.erase(name);
     }
   }
-  load_records(records_, wanted_);
+  load_rows();
   load_clocks(author_.client_id, records_);
+}
+
+// A policy that raises, or a missing right, turns away the mutations of its object only.
+void Pusher::load_rows() {
+  try {
+    subtransaction([&] { load_records(records_, wanted_); });
+    return;
+  } catch (PgError& error) {
+    if (!rejects_its_group(error.sqlstate())) throw;
+    error.discard();
+  }
+  for (const auto& [name, object] : objects_) {
+    std::vector<std::size_t> places;
+    std::vector<RecordState> part;
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      if (records_[i].object != object.get()) continue;
+      places.push_back(i);
+      part.push_back(records_[i]);
+    }
+    if (part.empty()) continue;
+    try {
+      subtransaction([&] { load_records(part, wanted_); });
+      for (std::size_t i = 0; i < part.size(); ++i) records_[places[i]] = std::move(part[i]);
+    } catch (PgError& error) {
+      if (!rejects_its_group(error.sqlstate())) throw;
+      for (PushItem& item : items_) {
+        if (item.object != object.get() || item.verdict) continue;
+        item.verdict = rejected(item.entry->id, error);
+      }
+      error.discard();
+    }
+  }
 }
 
 std::vector<Verdict> Pusher::answers() const {

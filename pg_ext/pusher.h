@@ -39,6 +39,7 @@ class Pusher {
   std::size_t record_of(const PushObject& object, const std::string& record_id,
                         std::vector<std::string> key_texts);
   void load();
+  void load_rows();
   void form_groups();
   void judge_all();
   void judge_one_by_one();
