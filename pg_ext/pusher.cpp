@@ -141,7 +141,7 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
   PushItem& item = items_[index];
   const PushEntry& entry = *item.entry;
   if (item.verdict) {
-    if (item.verdict->duplicate) note_duplicate(item);
+    if (item.verdict->duplicate) note_judged(item);
     return;
   }
   if (!entry.mutation) {
@@ -180,7 +180,10 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
     if (!field.empty()) item.verdict->detail.set("field", Json::string(field));
     error.discard();
   }
-  if (item.verdict) return;
+  if (item.verdict) {  // what builds on a refused insert is refused with it
+    note_judged(item);
+    return;
+  }
   item.object = object;
   item.record = record_of(*object, entry.mutation->record_id, std::move(key_texts));
   RecordState& record = records_[item.record];
@@ -189,8 +192,8 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
   for (const auto& [name, value] : item.edit.original) wanted_[object].insert(name);
 }
 
-// A replayed mutation is the earlier link of a chain, too.
-void Pusher::note_duplicate(const PushItem& item) {
+// A replayed mutation is the earlier link of a chain, too; so is one whose values were refused.
+void Pusher::note_judged(const PushItem& item) {
   const PushEntry& entry = *item.entry;
   if (!entry.mutation) return;
   const PushObject* object = find_object(entry.mutation->object);

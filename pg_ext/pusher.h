@@ -34,7 +34,7 @@ class Pusher {
   void prepare();
   void prepare_all(bool one_by_one);
   void prepare_item(std::size_t index, bool one_by_one);
-  void note_duplicate(const PushItem& item);
+  void note_judged(const PushItem& item);
   const PushObject* find_object(const std::string& name);
   std::size_t record_of(const PushObject& object, const std::string& record_id,
                         std::vector<std::string> key_texts);
