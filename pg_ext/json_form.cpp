@@ -1,0 +1,336 @@
+#include "pg_ext/json_form.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "protocol/json.h"
+
+#include "pg_ext/pg.h"
+
+namespace objectos::server {
+
+namespace {
+
+// The functions below run inside a guard and create plain data only; memory is the current context's.
+
+void put_text(StringInfo out, Datum value) { escape_json(out, TextDatumGetCString(value)); }
+
+void put_real(StringInfo out, double value, bool single) {
+  if (std::isnan(value)) {
+    appendStringInfoString(out, "\"NaN\"");
+  } else if (std::isinf(value)) {
+    appendStringInfoString(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+  } else {
+    char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+    if (single)
+      float_to_shortest_decimal_buf(static_cast<float>(value), digits);
+    else
+      double_to_shortest_decimal_buf(value, digits);
+    appendStringInfoString(out, digits);
+  }
+}
+
+void put_numeric(StringInfo out, Datum value) {
+  const char* digits = DatumGetCString(DirectFunctionCall1(numeric_out, value));
+  const char last = digits[std::strlen(digits) - 1];
+  if (last >= '0' && last <= '9')
+    appendStringInfoString(out, digits);
+  else
+    appendStringInfo(out, "\"%s\"", digits);
+}
+
+void put_bytes(StringInfo out, Datum value) {
+  static const char hex[] = "0123456789abcdef";
+  const auto* bytes = PG_DETOAST_DATUM_PACKED(value);
+  const auto* data = reinterpret_cast<const unsigned char*>(VARDATA_ANY(bytes));
+  const int length = VARSIZE_ANY_EXHDR(bytes);
+  appendStringInfoString(out, "\"\\\\x");
+  enlargeStringInfo(out, length * 2 + 1);
+  for (int i = 0; i < length; ++i) {
+    out->data[out->len++] = hex[data[i] >> 4];
+    out->data[out->len++] = hex[data[i] & 15];
+  }
+  appendStringInfoChar(out, '"');
+}
+
+void put_moment(StringInfo out, Oid type, Datum value) {
+  char text[MAXDATELEN + 1];
+  const int utc = 0;
+  JsonEncodeDateTime(text, value, type, &utc);
+  appendStringInfo(out, "\"%s\"", text);
+}
+
+void put_by_output(StringInfo out, Oid type, Datum value) {
+  Oid output;
+  bool is_varlena;
+  getTypeOutputInfo(type, &output, &is_varlena);
+  escape_json(out, OidOutputFunctionCall(output, value));
+}
+
+void put_value(StringInfo out, Oid type, Datum value);
+
+struct ArrayCursor {
+  Oid element_type;
+  const int* dimensions;
+  int dimension_count;
+  const Datum* values;
+  const bool* nulls;
+  int next;
+};
+
+void put_dimension(StringInfo out, ArrayCursor* cursor, int dimension) {
+  check_stack_depth();
+  appendStringInfoChar(out, '[');
+  for (int i = 0; i < cursor->dimensions[dimension]; ++i) {
+    if (i > 0) appendStringInfoChar(out, ',');
+    if (dimension + 1 < cursor->dimension_count) {
+      put_dimension(out, cursor, dimension + 1);
+      continue;
+    }
+    const int at = cursor->next++;
+    if (cursor->nulls[at])
+      appendStringInfoString(out, "null");
+    else
+      put_value(out, cursor->element_type, cursor->values[at]);
+  }
+  appendStringInfoChar(out, ']');
+}
+
+// Arrays whose lower bounds are not 1 have no JSON array that says so: they go as their literal.
+void put_array(StringInfo out, Oid type, Oid element, Datum value) {
+  ArrayType* array = DatumGetArrayTypeP(value);
+  const int count = ARR_NDIM(array);
+  for (int i = 0; i < count; ++i) {
+    if (ARR_LBOUND(array)[i] != 1) {
+      put_by_output(out, type, value);
+      return;
+    }
+  }
+  if (count == 0) {
+    appendStringInfoString(out, "[]");
+    return;
+  }
+  int16 length;
+  bool by_value;
+  char align;
+  get_typlenbyvalalign(element, &length, &by_value, &align);
+  Datum* values;
+  bool* nulls;
+  int total;
+  deconstruct_array(array, element, length, by_value, align, &values, &nulls, &total);
+  ArrayCursor cursor{element, ARR_DIMS(array), count, values, nulls, 0};
+  put_dimension(out, &cursor, 0);
+}
+
+void put_other(StringInfo out, Oid type, Datum value) {
+  const Oid base = getBaseType(type);
+  if (base != type) {
+    put_value(out, base, value);
+    return;
+  }
+  const Oid element =
+      type == INT2VECTOROID || type == OIDVECTOROID ? InvalidOid : get_element_type(type);
+  if (OidIsValid(element))
+    put_array(out, type, element, value);
+  else
+    put_by_output(out, type, value);
+}
+
+void put_value(StringInfo out, Oid type, Datum value) {
+  switch (type) {
+    case BOOLOID:
+      appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
+      break;
+    case INT2OID:
+      appendStringInfo(out, "%d", DatumGetInt16(value));
+      break;
+    case INT4OID:
+      appendStringInfo(out, "%d", DatumGetInt32(value));
+      break;
+    case INT8OID:
+      appendStringInfo(out, INT64_FORMAT, DatumGetInt64(value));
+      break;
+    case OIDOID:
+      appendStringInfo(out, "%u", DatumGetObjectId(value));
+      break;
+    case FLOAT4OID:
+      put_real(out, DatumGetFloat4(value), true);
+      break;
+    case FLOAT8OID:
+      put_real(out, DatumGetFloat8(value), false);
+      break;
+    case NUMERICOID:
+      put_numeric(out, value);
+      break;
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+    case JSONOID:
+      put_text(out, value);
+      break;
+    case JSONBOID: {
+      const Jsonb* document = DatumGetJsonbP(value);
+      escape_json(out, JsonbToCString(nullptr, &const_cast<Jsonb*>(document)->root,
+                                      VARSIZE(document)));
+      break;
+    }
+    case BYTEAOID:
+      put_bytes(out, value);
+      break;
+    case DATEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+      put_moment(out, type, value);
+      break;
+    default:
+      put_other(out, type, value);
+  }
+}
+
+// Builds a text in a memory context of its own and hands it to a std::string outside the guard.
+template <typename Build>
+void append_built(std::string& out, const Build& build) {
+  struct Built {
+    MemoryContext context;
+    const char* data;
+    int length;
+  };
+  const Built built = pg_call([&] {
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "objectos_sync form", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext before = MemoryContextSwitchTo(context);
+    StringInfoData text;
+    initStringInfo(&text);
+    build(&text);
+    MemoryContextSwitchTo(before);
+    return Built{context, text.data, text.len};
+  });
+  out.append(built.data, static_cast<std::size_t>(built.length));
+  pg_call([&] { MemoryContextDelete(built.context); });
+}
+
+bool needs_pinning(Oid type) {
+  switch (type) {
+    case BOOLOID:
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+    case OIDOID:
+    case FLOAT4OID:
+    case FLOAT8OID:
+    case NUMERICOID:
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+    case JSONOID:
+    case JSONBOID:
+    case BYTEAOID:
+    case DATEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+    case UUIDOID:
+      return false;
+    default:
+      return true;
+  }
+}
+
+template <typename Work>
+void pinned_if(bool needed, const Work& work) {
+  if (needed)
+    as_pinned(work);
+  else
+    work();
+}
+
+}  // namespace
+
+void append_json_form(std::string& out, Oid type, Datum value, bool is_null) {
+  if (is_null) {
+    out += "null";
+    return;
+  }
+  pinned_if(needs_pinning(type), [&] {
+    append_built(out, [&](StringInfo text) { put_value(text, type, value); });
+  });
+}
+
+void append_row_form(std::string& out, const std::vector<const ColumnInfo*>& columns,
+                     const Datum* values, const bool* nulls) {
+  bool pin = false;
+  for (const ColumnInfo* column : columns) pin = pin || needs_pinning(column->base_type);
+  pinned_if(pin, [&] {
+    append_built(out, [&](StringInfo text) {
+      appendStringInfoChar(text, '{');
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (i > 0) appendStringInfoChar(text, ',');
+        escape_json(text, columns[i]->name.c_str());
+        appendStringInfoChar(text, ':');
+        if (nulls[i])
+          appendStringInfoString(text, "null");
+        else
+          put_value(text, columns[i]->base_type, values[i]);
+      }
+      appendStringInfoChar(text, '}');
+    });
+  });
+}
+
+namespace {
+
+// A string's content without quotes and escapes; other forms as they are.
+std::string bare_form(Oid type, Datum value) {
+  std::string form;
+  append_json_form(form, type, value, false);
+  if (form.empty() || form[0] != '"') return form;
+  if (form.find('\\') == std::string::npos) return form.substr(1, form.size() - 2);
+  return parse_json(form).text();
+}
+
+}  // namespace
+
+std::string record_id_of(const std::vector<const ColumnInfo*>& key, const Datum* values) {
+  if (key.size() == 1) return bare_form(key[0]->base_type, values[0]);
+  std::string out = "[";
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_form(out, key[i]->base_type, values[i], false);
+  }
+  return out + "]";
+}
+
+namespace detail {
+
+int pin_settings() {
+  struct Setting {
+    const char* name;
+    const char* value;
+  };
+  static constexpr Setting settings[] = {
+      {"DateStyle", "ISO, YMD"},       {"IntervalStyle", "iso_8601"}, {"TimeZone", "UTC"},
+      {"bytea_output", "hex"},         {"extra_float_digits", "1"},   {"search_path", "pg_catalog"},
+      {"quote_all_identifiers", "off"}, {"lc_monetary", "C"},
+  };
+  return pg_call([] {
+    const int level = NewGUCNestLevel();
+    for (const Setting& setting : settings)
+      set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                        true, 0, false);
+    return level;
+  });
+}
+
+void unpin_settings(int level) {
+  pg_call([&] { AtEOXact_GUC(true, level); });
+}
+
+}  // namespace detail
+
+}  // namespace objectos::server
+
+using namespace objectos::server;
+
+OBJECTOS_FUNCTION(json_form) {
+  const Oid type = pg_call([&] { return get_fn_expr_argtype(call->flinfo, 0); });
+  return text_result(bare_form(type, call->args[0].value));
+}
