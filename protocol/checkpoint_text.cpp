@@ -78,6 +78,17 @@ std::uint64_t parse_hash(std::string_view text) {
   return *hash;
 }
 
+// A UUID in its one written form.
+bool is_epoch(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+    if (dash ? text[i] != '-' : !hex) return false;
+  }
+  return true;
+}
+
 Segment parse_segment(std::string_view text) {
   Segment segment;
   auto parts = split(text, ':');
@@ -135,9 +146,8 @@ std::string encode_objects(const Checkpoint& checkpoint) {
 }  // namespace
 
 std::string encode_checkpoint(const Checkpoint& checkpoint) {
-  std::string out = "os1." + percent_encode(checkpoint.epoch) + '.' +
-                    std::to_string(checkpoint.timeline) + '.' + std::to_string(checkpoint.lsn) +
-                    '.';
+  std::string out = "os1." + checkpoint.epoch + '.' + std::to_string(checkpoint.timeline) + '.' +
+                    std::to_string(checkpoint.lsn) + '.';
   if (checkpoint.anchor) {
     out += std::to_string(checkpoint.anchor->sequence) + '-' + to_hex64(checkpoint.anchor->hash);
   }
@@ -159,7 +169,8 @@ std::optional<Checkpoint> decode_checkpoint(std::string_view text, std::size_t b
     refuse("it was edited or cut off");
   }
   Checkpoint checkpoint;
-  checkpoint.epoch = percent_decode(parts[1]);
+  checkpoint.epoch = parts[1];
+  if (!is_epoch(parts[1])) refuse("the epoch is wrong");
   checkpoint.timeline = parse_decimal<std::uint32_t>(parts[2]);
   checkpoint.lsn = parse_decimal<std::uint64_t>(parts[3]);
   if (!parts[4].empty()) {
