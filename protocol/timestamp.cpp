@@ -1,11 +1,16 @@
 #include "protocol/timestamp.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 namespace objectos {
 
 namespace {
+
+// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z.
+constexpr std::int64_t first_moment_us = -62'135'596'800'000'000;
+constexpr std::int64_t last_moment_us = 253'402'300'799'999'999;
 
 struct Cursor {
   std::string_view rest;
@@ -86,6 +91,7 @@ std::optional<std::int64_t> parse_timestamp(std::string_view text) noexcept {
 
 std::string format_timestamp(std::int64_t microseconds) {
   using namespace std::chrono;
+  microseconds = std::clamp(microseconds, first_moment_us, last_moment_us);
   sys_time<std::chrono::microseconds> moment{std::chrono::microseconds(microseconds)};
   auto day = floor<days>(moment);
   year_month_day date{day};

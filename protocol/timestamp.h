@@ -13,7 +13,9 @@ namespace objectos {
 // Years 0001 to 9999, real days only. Anything else: nothing.
 std::optional<std::int64_t> parse_timestamp(std::string_view text) noexcept;
 
-// "2024-01-01T12:00:00.123456Z", always with six digits of fraction.
+// "2024-01-01T12:00:00.123456Z", always with six digits of fraction. What lies outside the years
+// 0001 to 9999 (a broken clock) becomes their first or last moment, so that it can always be read
+// again.
 std::string format_timestamp(std::int64_t microseconds);
 
 }  // namespace objectos
