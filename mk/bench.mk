@@ -1,4 +1,4 @@
-# bench/: one program that measures; bench/run.sh runs it beside a throwaway cluster.
+# bench/: one program that measures; scripts/bench.sh runs it beside a throwaway cluster.
 BENCH := build/bench/objectos-bench
 BENCH_OBJS := $(patsubst %.cpp,build/%.o,$(wildcard bench/*.cpp))
 

@@ -57,8 +57,8 @@ run_script = @test -x $(1) || { echo "make $@: $(1) is not there" >&2; exit 1; }
 demo: all stage
 	scripts/with-cluster.sh --fast -- scripts/demo.sh
 bench: all stage build/bench/objectos-bench
-	$(call run_script,bench/run.sh,$(NAME))
+	$(call run_script,scripts/bench.sh,$(NAME))
 bench-gate: all stage build/bench/objectos-bench
-	$(call run_script,bench/run.sh,--gate $(NAME))
+	$(call run_script,scripts/bench.sh,--gate $(NAME))
 check-faults check-restore check-crash check-traces fuzz soak: all stage
 	$(call run_script,tests/faults/$@.sh)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench/run.sh [--gate] [NAME…]: measures beside a throwaway cluster with PostgreSQL's default
+# scripts/bench.sh [--gate] [NAME…]: measures beside a throwaway cluster with PostgreSQL's default
 # settings (fsync on). Build first: make does. Files go to build/bench and are removed, the results stay.
 set -euo pipefail
 cd "$(dirname "$0")/.."
