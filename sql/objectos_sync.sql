@@ -132,24 +132,28 @@ GRANT USAGE ON SCHEMA objectos_sync TO PUBLIC;
 CREATE FUNCTION sync_enable(table_name regclass, strategy text DEFAULT 'merge',
     fields jsonb DEFAULT '{}', on_conflict text DEFAULT 'lww',
     deletes text DEFAULT 'deletion_wins', object text DEFAULT NULL) RETURNS text
-  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_enable';
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_enable'
+  SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION sync_enable(regclass, text, jsonb, text, text, text)
   IS 'make a table an object that clients sync; returns the object''s name';
 
 CREATE FUNCTION sync_disable(table_name regclass) RETURNS void
-  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_disable';
+  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_disable'
+  SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION sync_disable(regclass) IS 'take sync away from a table again';
 
 CREATE FUNCTION sync_objects() RETURNS TABLE(object text, table_name regclass, strategy text,
     on_conflict text, deletes text, fields jsonb, key text[], enabled_at timestamptz)
-  LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'objectos_sync_objects';
+  LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'objectos_sync_objects'
+  SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION sync_objects() IS 'the objects that are enabled';
 
--- DROP EXTENSION with objects enabled is an error; a table that is dropped leaves the list.
+-- Dropping the extension with objects enabled is an error; a table that is dropped leaves the list.
 CREATE FUNCTION objectos_sync.guard_extension() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_guard_extension';
 CREATE EVENT TRIGGER objectos_sync_guard ON ddl_command_start
-  WHEN TAG IN ('DROP EXTENSION') EXECUTE FUNCTION objectos_sync.guard_extension();
+  WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
+  EXECUTE FUNCTION objectos_sync.guard_extension();
 CREATE FUNCTION objectos_sync.forget_dropped() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_forget_dropped';
 CREATE EVENT TRIGGER objectos_sync_forget ON sql_drop

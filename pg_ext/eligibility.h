@@ -1,0 +1,55 @@
+// What sync_enable() accepts. Each refusal is a small check with its SQLSTATE and the offending
+// name.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg_ext/spi.h"
+
+namespace objectos::server {
+
+// A table as the catalog has it now.
+struct TableFacts {
+  Oid relid = 0;
+  std::string schema;
+  std::string table;
+  std::string qualified;  // "schema"."table", quoted where needed
+  char kind = 'r';        // pg_class.relkind
+  char persistence = 'p';
+  bool is_partition = false;
+  bool is_typed = false;
+  bool is_child = false;
+  bool is_parent = false;
+  bool is_system = false;
+  std::string extension;  // that the table belongs to; empty: none
+  int attributes = 0;     // slots used, dropped columns counted
+};
+
+// Locks the table ACCESS EXCLUSIVE until the transaction ends, after checking that it exists
+// (42P01) and that the caller owns it (42501; before the lock, so that nobody can block another's
+// table). The facts are read under the lock.
+TableFacts lock_own_table(Spi& spi, Oid relid);
+
+// OS008: what cannot be synced, by name.
+void check_table(Spi& spi, const TableFacts& table);
+
+struct EnableOptions {
+  std::string strategy;
+  std::string on_conflict;
+  std::string deletes;
+  std::string fields;                 // JSON object {"column": "strategy"}
+  std::optional<std::string> object;  // the name; the table's when absent
+};
+
+// OS011: unknown strategies, options and fields.
+void check_options(Spi& spi, const TableFacts& table, const EnableOptions& options);
+
+// The object's name: as asked for, else the table's name, with its schema in front unless that is
+// public. OS011 when clients could not have a table of that name, or another object has it.
+std::string checked_object_name(Spi& spi, const TableFacts& table, const EnableOptions& options);
+
+// The schema that the extension's functions are installed in, unquoted.
+std::string function_schema();
+
+}  // namespace objectos::server
