@@ -36,8 +36,7 @@ void copy_text(char* to, const char* from) {
 
 void fill(Raised& raised, const char* sqlstate, const char* message, const char* detail,
           const char* hint) {
-  raised.sqlstate =
-      MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3], sqlstate[4]);
+  raised.sqlstate = MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3], sqlstate[4]);
   copy_text(raised.message, message);
   copy_text(raised.detail, detail);
   copy_text(raised.hint, hint);
@@ -78,29 +77,48 @@ MemoryContext errors() {
 
 [[noreturn]] void raise(const Raised& raised) {
   if (raised.error != nullptr) ReThrowError(raised.error);
-  ereport(ERROR,
-          (errcode(raised.sqlstate), errmsg_internal("%s", raised.message),
-           raised.detail[0] ? errdetail_internal("%s", raised.detail) : 0,
-           raised.hint[0] ? errhint("%s", raised.hint) : 0));
+  ereport(ERROR, (errcode(raised.sqlstate), errmsg_internal("%s", raised.message),
+                  raised.detail[0] ? errdetail_internal("%s", raised.detail) : 0,
+                  raised.hint[0] ? errhint("%s", raised.hint) : 0));
   pg_unreachable();
 }
 
 }  // namespace
 
-std::string PgError::sqlstate() const { return unpack_sql_state(data_->sqlerrcode); }
-int PgError::sqlstate_number() const noexcept { return data_->sqlerrcode; }
+std::string PgError::sqlstate() const {
+  return unpack_sql_state(data_->sqlerrcode);
+}
+int PgError::sqlstate_number() const noexcept {
+  return data_->sqlerrcode;
+}
 
 namespace {
-const char* or_empty(const char* text) { return text == nullptr ? "" : text; }
+const char* or_empty(const char* text) {
+  return text == nullptr ? "" : text;
+}
 }  // namespace
 
-const char* PgError::message() const noexcept { return or_empty(data_->message); }
-const char* PgError::detail() const noexcept { return or_empty(data_->detail); }
-const char* PgError::hint() const noexcept { return or_empty(data_->hint); }
-const char* PgError::schema() const noexcept { return or_empty(data_->schema_name); }
-const char* PgError::table() const noexcept { return or_empty(data_->table_name); }
-const char* PgError::column() const noexcept { return or_empty(data_->column_name); }
-const char* PgError::constraint() const noexcept { return or_empty(data_->constraint_name); }
+const char* PgError::message() const noexcept {
+  return or_empty(data_->message);
+}
+const char* PgError::detail() const noexcept {
+  return or_empty(data_->detail);
+}
+const char* PgError::hint() const noexcept {
+  return or_empty(data_->hint);
+}
+const char* PgError::schema() const noexcept {
+  return or_empty(data_->schema_name);
+}
+const char* PgError::table() const noexcept {
+  return or_empty(data_->table_name);
+}
+const char* PgError::column() const noexcept {
+  return or_empty(data_->column_name);
+}
+const char* PgError::constraint() const noexcept {
+  return or_empty(data_->constraint_name);
+}
 
 void PgError::discard() noexcept {
   if (data_ != nullptr) FreeErrorData(data_);
@@ -116,9 +134,7 @@ ErrorData* run_guarded(void (*step)(void*), void* argument) {
   const MemoryContext context = CurrentMemoryContext;
   ErrorData* volatile error = nullptr;
   PG_TRY();
-  {
-    step(argument);
-  }
+  { step(argument); }
   PG_CATCH();
   {
     MemoryContextSwitchTo(errors());
@@ -209,7 +225,8 @@ void restore_caller(const OwnerState& state) {
   });
 }
 
-// The user id comes back first: it cannot fail. The settings may already be gone with a subtransaction.
+// The user id comes back first: it cannot fail. The settings may already be gone with a
+// subtransaction.
 void restore_caller_after_error(const OwnerState& state) noexcept {
   SetUserIdAndSecContext(state.user, state.security_context);
   try {
@@ -237,7 +254,9 @@ void inject_fault(const char* point) {
   if (what == "error") pg_call([] { elog(ERROR, "injected error"); });
 }
 
-bool argument_is_null(FunctionCall fcinfo, int index) { return PG_ARGISNULL(index); }
+bool argument_is_null(FunctionCall fcinfo, int index) {
+  return PG_ARGISNULL(index);
+}
 
 std::string text_argument(FunctionCall fcinfo, int index) {
   if (PG_ARGISNULL(index))
@@ -251,9 +270,15 @@ std::optional<std::string> optional_text_argument(FunctionCall fcinfo, int index
   return text_argument(fcinfo, index);
 }
 
-std::int64_t int8_argument(FunctionCall fcinfo, int index) { return PG_GETARG_INT64(index); }
-std::int32_t int4_argument(FunctionCall fcinfo, int index) { return PG_GETARG_INT32(index); }
-Oid oid_argument(FunctionCall fcinfo, int index) { return PG_GETARG_OID(index); }
+std::int64_t int8_argument(FunctionCall fcinfo, int index) {
+  return PG_GETARG_INT64(index);
+}
+std::int32_t int4_argument(FunctionCall fcinfo, int index) {
+  return PG_GETARG_INT32(index);
+}
+Oid oid_argument(FunctionCall fcinfo, int index) {
+  return PG_GETARG_OID(index);
+}
 
 std::string argument_as_text(FunctionCall fcinfo, int index, Oid type) {
   const char* value = pg_call([&] {

@@ -1,11 +1,14 @@
 // The guarded way into C++ and the guarded way out of it (DESIGN section 11).
 //
 // Invariants:
-//  - No C++ exception leaves a function that PostgreSQL called; no longjmp crosses a C++ frame that owns anything.
-//  - Inside pg_call() only plain data is created. Strings and vectors live outside and are passed by reference:
-//      wrong:  pg_call([&] { std::string s = name(); return lookup(s.c_str()); });   // an ERROR leaks s
-//      right:  const std::string s = name(); pg_call([&] { return lookup(s.c_str()); });
-//  - Destructors never call the backend. What must be undone is undone by abort, or by the scopes below.
+//  - No C++ exception leaves a function that PostgreSQL called; no longjmp crosses a C++ frame that
+//  owns anything.
+//  - Inside pg_call() only plain data is created. Strings and vectors live outside and are passed
+//  by reference:
+//      wrong:  pg_call([&] { std::string s = name(); return lookup(s.c_str()); });   // an ERROR
+//      leaks s right:  const std::string s = name(); pg_call([&] { return lookup(s.c_str()); });
+//  - Destructors never call the backend. What must be undone is undone by abort, or by the scopes
+//  below.
 //  - An error is swallowed only around subtransaction().
 #pragma once
 
@@ -29,8 +32,8 @@ using Datum = std::uintptr_t;
 using Oid = unsigned int;
 using FunctionCall = FunctionCallInfoBaseData*;
 
-// An ERROR of the backend, carried through C++ frames. The ErrorData lives in a memory context of ours that is
-// emptied when the next outermost call comes in; discard() frees it sooner.
+// An ERROR of the backend, carried through C++ frames. The ErrorData lives in a memory context of
+// ours that is emptied when the next outermost call comes in; discard() frees it sooner.
 class PgError final : public std::exception {
  public:
   explicit PgError(ErrorData* data) noexcept : data_(data) {}
@@ -53,11 +56,12 @@ class PgError final : public std::exception {
   ErrorData* data_;
 };
 
-// An error of ours with any SQLSTATE ("42501", "OS004", …). protocol's ProtocolError is accepted by the boundary
-// as well; prefer it for codes of the OS class.
+// An error of ours with any SQLSTATE ("42501", "OS004", …). protocol's ProtocolError is accepted by
+// the boundary as well; prefer it for codes of the OS class.
 class SyncError final : public std::exception {
  public:
-  SyncError(std::string_view sqlstate, std::string message, std::string detail = {}, std::string hint = {})
+  SyncError(std::string_view sqlstate, std::string message, std::string detail = {},
+            std::string hint = {})
       : sqlstate_(sqlstate),
         message_(std::move(message)),
         detail_(std::move(detail)),
@@ -104,7 +108,8 @@ auto pg_call(Step&& step) -> decltype(step()) {
 // Cancel, terminate and timeouts. Call at least every 1,000 rows.
 void check_interrupts();
 
-// Debug aid: throws std::bad_alloc (value "bad_alloc:<point>"), std::runtime_error ("exception:<point>") or an ERROR
+// Debug aid: throws std::bad_alloc (value "bad_alloc:<point>"), std::runtime_error
+// ("exception:<point>") or an ERROR
 // ("error:<point>") when the superuser-only setting objectos_sync.inject_fault names this point.
 void inject_fault(const char* point);
 
@@ -118,8 +123,9 @@ void release_subtransaction(const SubtransactionState& state);
 void roll_back_subtransaction(const SubtransactionState& state);
 }  // namespace detail
 
-// Runs `work` in an internal subtransaction. Any exception rolls it back (memory context, resource owner, user id,
-// settings and SPI sessions opened inside are as before) and is then rethrown; the caller may swallow it.
+// Runs `work` in an internal subtransaction. Any exception rolls it back (memory context, resource
+// owner, user id, settings and SPI sessions opened inside are as before) and is then rethrown; the
+// caller may swallow it.
 template <typename Work>
 auto subtransaction(Work&& work) -> decltype(work()) {
   const detail::SubtransactionState state = detail::begin_subtransaction();
@@ -149,8 +155,9 @@ void restore_caller(const OwnerState& state);
 void restore_caller_after_error(const OwnerState& state) noexcept;
 }  // namespace detail
 
-// Runs `work` as the extension's owner under search_path pg_catalog, pg_temp: for statements on the schema
-// objectos_sync only. Never touch a user's table inside it. The caller's identity is back when it returns or throws.
+// Runs `work` as the extension's owner under search_path pg_catalog, pg_temp: for statements on the
+// schema objectos_sync only. Never touch a user's table inside it. The caller's identity is back
+// when it returns or throws.
 template <typename Work>
 auto as_owner(Work&& work) -> decltype(work()) {
   const detail::OwnerState state = detail::become_owner();
@@ -176,9 +183,10 @@ std::optional<std::string> optional_text_argument(FunctionCall call, int index);
 std::int64_t int8_argument(FunctionCall call, int index);
 std::int32_t int4_argument(FunctionCall call, int index);
 Oid oid_argument(FunctionCall call, int index);
-std::string argument_as_text(FunctionCall call, int index, Oid type);  // any type, by its output function
-Datum text_result(std::string_view text);                              // in the current memory context
-Datum result_from_text(Oid type, const std::string& text);             // by the type's input function
+std::string argument_as_text(FunctionCall call, int index,
+                             Oid type);                     // any type, by its output function
+Datum text_result(std::string_view text);                   // in the current memory context
+Datum result_from_text(Oid type, const std::string& text);  // by the type's input function
 Datum null_result(FunctionCall call);
 
 }  // namespace objectos::server
@@ -186,19 +194,20 @@ Datum null_result(FunctionCall call);
 // Defines the V1 function objectos_<name> whose body is ordinary C++:
 //   OBJECTOS_FUNCTION(sync_ack) { …; return null_result(call); }
 // `call` is the FunctionCallInfo. Needs pg_ext/pg.h (for Pg_finfo_record).
-#define OBJECTOS_FUNCTION(name)                                                                              \
-  static objectos::server::Datum objectos_body_##name(objectos::server::FunctionCall call);                  \
-  extern "C" {                                                                                               \
-  extern __attribute__((visibility("default"))) const Pg_finfo_record* pg_finfo_objectos_##name(void);       \
-  const Pg_finfo_record* pg_finfo_objectos_##name(void) {                                                    \
-    static const Pg_finfo_record record = {1};                                                               \
-    return &record;                                                                                          \
-  }                                                                                                          \
-  __attribute__((visibility("default"))) objectos::server::Datum objectos_##name(                            \
-      objectos::server::FunctionCall call);                                                                  \
-  objectos::server::Datum objectos_##name(objectos::server::FunctionCall call) {                             \
-    return objectos::server::detail::enter(call, objectos_body_##name);                                      \
-  }                                                                                                          \
-  }                                                                                                          \
-  static objectos::server::Datum objectos_body_##name(                                                       \
+#define OBJECTOS_FUNCTION(name)                                                             \
+  static objectos::server::Datum objectos_body_##name(objectos::server::FunctionCall call); \
+  extern "C" {                                                                              \
+  extern __attribute__((visibility("default")))                                             \
+  const Pg_finfo_record* pg_finfo_objectos_##name(void);                                    \
+  const Pg_finfo_record* pg_finfo_objectos_##name(void) {                                   \
+    static const Pg_finfo_record record = {1};                                              \
+    return &record;                                                                         \
+  }                                                                                         \
+  __attribute__((visibility("default")))                                                    \
+  objectos::server::Datum objectos_##name(objectos::server::FunctionCall call);             \
+  objectos::server::Datum objectos_##name(objectos::server::FunctionCall call) {            \
+    return objectos::server::detail::enter(call, objectos_body_##name);                     \
+  }                                                                                         \
+  }                                                                                         \
+  static objectos::server::Datum objectos_body_##name(                                      \
       [[maybe_unused]] objectos::server::FunctionCall call)

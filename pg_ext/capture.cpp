@@ -1,7 +1,7 @@
 // AFTER … FOR EACH STATEMENT: writes what a statement changed to the log, in batches.
 //
-// The old and the new transition table of an UPDATE are filled by the same call, so their n-th rows belong together;
-// a pair whose key differs is a delete and an insert.
+// The old and the new transition table of an UPDATE are filled by the same call, so their n-th rows
+// belong together; a pair whose key differs is a delete and an insert.
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,8 +26,7 @@ class TransitionReader {
  public:
   TransitionReader(Tuplestorestate* store, TupleDesc shape) : store_(store) {
     slot_ = pg_call([&] {
-      tuplestore_select_read_pointer(store,
-                                     tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND));
+      tuplestore_select_read_pointer(store, tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND));
       tuplestore_rescan(store);
       return MakeSingleTupleTableSlot(shape, &TTSOpsMinimalTuple);
     });
@@ -253,9 +252,9 @@ OBJECTOS_FUNCTION(capture) {
   inject_fault("capture");
   const auto object = object_by_relid(relid);
   if (!object)
-    throw objectos::ProtocolError(objectos::ErrorCode::unknown_object,
-                                  "the table is not enabled for sync", RelationGetRelationName(table),
-                                  "Call sync_enable, or drop the trigger.");
+    throw objectos::ProtocolError(
+        objectos::ErrorCode::unknown_object, "the table is not enabled for sync",
+        RelationGetRelationName(table), "Call sync_enable, or drop the trigger.");
   Capture capture(relid, *object);
   as_pinned([&] {
     const TupleDesc shape = RelationGetDescr(table);

@@ -48,7 +48,8 @@ std::string operator_name(Oid type) {
   return "OPERATOR(" + quote_identifier(names.schema) + "." + names.name + ")";
 }
 
-// As in CREATE TABLE; schema-qualified unless the type is built in, so that it does not depend on search_path.
+// As in CREATE TABLE; schema-qualified unless the type is built in, so that it does not depend on
+// search_path.
 std::string type_text(Oid type, std::int32_t typmod) {
   return pg_call([&] {
     const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
@@ -179,8 +180,9 @@ void load_rights(ObjectInfo& object) {
     Rights found{};
     found.schema = object_usage_allowed(get_namespace_oid(schema, true), user);
     found.table = pg_class_aclcheck(relid, user, ACL_SELECT) == ACLCHECK_OK;
-    found.version = found.table || (version > 0 && pg_attribute_aclcheck(relid, version, user,
-                                                                         ACL_SELECT) == ACLCHECK_OK);
+    found.version =
+        found.table ||
+        (version > 0 && pg_attribute_aclcheck(relid, version, user, ACL_SELECT) == ACLCHECK_OK);
     found.row_security = check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
     return found;
   });
@@ -188,10 +190,10 @@ void load_rights(ObjectInfo& object) {
   object.visible = rights.schema && rights.version && !object.key.empty();
   for (ColumnInfo& column : object.columns) {
     const AttrNumber attnum = column.attnum;
-    column.selectable = rights.table || pg_call([&] {
-                          return pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) ==
-                                 ACLCHECK_OK;
-                        });
+    column.selectable =
+        rights.table || pg_call([&] {
+          return pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+        });
     if (column.in_key && !column.selectable) object.visible = false;
   }
 }
@@ -220,8 +222,8 @@ std::optional<ObjectInfo> object_by_relid(Oid relid) {
     load_rights(object);
     return object;
   }
-  std::vector<ObjectInfo> rows = load_rows(
-      "relid::oid = $1::pg_catalog.oid", {Param::of_type(OIDOID, std::to_string(relid))});
+  std::vector<ObjectInfo> rows =
+      load_rows("relid::oid = $1::pg_catalog.oid", {Param::of_type(OIDOID, std::to_string(relid))});
   if (rows.empty()) return std::nullopt;
   return complete(std::move(rows[0]));
 }
@@ -264,8 +266,8 @@ ValueKind kind_of_type(Oid type) {
 }
 
 Oid internal_relation(const char* name) {
-  const Oid relation = pg_call(
-      [&] { return get_relname_relid(name, get_namespace_oid("objectos_sync", false)); });
+  const Oid relation =
+      pg_call([&] { return get_relname_relid(name, get_namespace_oid("objectos_sync", false)); });
   if (!OidIsValid(relation))
     throw SyncError("42P01", std::string("relation objectos_sync.") + name + " is missing");
   return relation;

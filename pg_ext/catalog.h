@@ -1,4 +1,5 @@
-// What the server knows of an enabled object: its table, key, columns, kinds, and what the caller may read of it.
+// What the server knows of an enabled object: its table, key, columns, kinds, and what the caller
+// may read of it.
 #pragma once
 
 #include <cstdint>
@@ -15,22 +16,22 @@ namespace objectos::server {
 struct ColumnInfo {
   std::int16_t attnum = 0;
   std::string name;
-  std::string quoted;        // quote_identifier(name)
-  Oid type = 0;              // as declared
-  Oid base_type = 0;         // domains resolved
+  std::string quoted;  // quote_identifier(name)
+  Oid type = 0;        // as declared
+  Oid base_type = 0;   // domains resolved
   std::int32_t typmod = -1;
   Oid collation = 0;
-  std::string type_text;     // format_type(type, typmod), schema-qualified where needed
+  std::string type_text;  // format_type(type, typmod), schema-qualified where needed
   ValueKind kind = ValueKind::text;
   bool not_null = false;
   bool has_default = false;  // a default, identity or generated expression
   bool generated = false;    // GENERATED ALWAYS AS … STORED
   char identity = '\0';      // 'a' always, 'd' by default
   bool in_key = false;
-  bool by_value = false;     // how datums are held and compared: pg_attribute.attbyval, attlen
+  bool by_value = false;  // how datums are held and compared: pg_attribute.attbyval, attlen
   std::int16_t length = 0;
-  bool selectable = false;   // the caller holds SELECT on it (of the table or the column)
-  std::string equals;        // key columns: the operator, e.g. "OPERATOR(pg_catalog.=)"
+  bool selectable = false;  // the caller holds SELECT on it (of the table or the column)
+  std::string equals;       // key columns: the operator, e.g. "OPERATOR(pg_catalog.=)"
 };
 
 struct ObjectInfo {
@@ -38,30 +39,32 @@ struct ObjectInfo {
   std::string object;
   std::string schema;
   std::string table;
-  std::string qualified;              // "schema"."table", quoted
-  std::vector<ColumnInfo> columns;    // live user columns by attnum, without ours
-  std::vector<std::size_t> key;       // indexes into columns, in key order
+  std::string qualified;            // "schema"."table", quoted
+  std::vector<ColumnInfo> columns;  // live user columns by attnum, without ours
+  std::vector<std::size_t> key;     // indexes into columns, in key order
   std::int16_t version_attnum = 0;
   std::int16_t modified_at_attnum = 0;
   std::int16_t modified_by_attnum = 0;
   std::string strategy;
   std::string on_conflict;
   std::string deletes;
-  std::string fields_json;            // {"column": "strategy"}
-  bool row_security = false;          // row-level security applies to the caller
-  bool visible = false;               // the caller may SELECT every key column and _version, and use the schema
+  std::string fields_json;    // {"column": "strategy"}
+  bool row_security = false;  // row-level security applies to the caller
+  bool visible = false;  // the caller may SELECT every key column and _version, and use the schema
 
   const ColumnInfo* column(std::string_view name) const;
 };
 
-// Reads the catalog as it is now. All are nullopt / leave out what is not enabled; `visible` tells the caller's rights.
+// Reads the catalog as it is now. All are nullopt / leave out what is not enabled; `visible` tells
+// the caller's rights.
 std::optional<ObjectInfo> object_by_name(std::string_view object);
 std::optional<ObjectInfo> object_by_relid(Oid relid);
 std::vector<ObjectInfo> all_objects();  // by name, visible or not
 
-ValueKind kind_of_type(Oid type);       // domains, arrays and enums resolved
+ValueKind kind_of_type(Oid type);  // domains, arrays and enums resolved
 
-// Schema-qualified oid of a table of ours ("mutations", "version_seq", …); cached per backend, valid after a re-install.
+// Schema-qualified oid of a table of ours ("mutations", "version_seq", …); cached per backend,
+// valid after a re-install.
 Oid internal_relation(const char* name);
 Oid extension_owner();
 

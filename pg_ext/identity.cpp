@@ -13,4 +13,6 @@ std::string current_user_id() {
 
 using namespace objectos::server;
 
-OBJECTOS_FUNCTION(sync_user_id) { return text_result(current_user_id()); }
+OBJECTOS_FUNCTION(sync_user_id) {
+  return text_result(current_user_id());
+}

@@ -11,9 +11,12 @@ namespace objectos::server {
 
 namespace {
 
-// The functions below run inside a guard and create plain data only; memory is the current context's.
+// The functions below run inside a guard and create plain data only; memory is the current
+// context's.
 
-void put_text(StringInfo out, Datum value) { escape_json(out, TextDatumGetCString(value)); }
+void put_text(StringInfo out, Datum value) {
+  escape_json(out, TextDatumGetCString(value));
+}
 
 void put_real(StringInfo out, double value, bool single) {
   if (std::isnan(value)) {
@@ -170,8 +173,8 @@ void put_value(StringInfo out, Oid type, Datum value) {
       break;
     case JSONBOID: {
       const Jsonb* document = DatumGetJsonbP(value);
-      escape_json(out, JsonbToCString(nullptr, &const_cast<Jsonb*>(document)->root,
-                                      VARSIZE(document)));
+      escape_json(out,
+                  JsonbToCString(nullptr, &const_cast<Jsonb*>(document)->root, VARSIZE(document)));
       break;
     }
     case BYTEAOID:
@@ -250,9 +253,8 @@ void append_json_form(std::string& out, Oid type, Datum value, bool is_null) {
     out += "null";
     return;
   }
-  pinned_if(needs_pinning(type), [&] {
-    append_built(out, [&](StringInfo text) { put_value(text, type, value); });
-  });
+  pinned_if(needs_pinning(type),
+            [&] { append_built(out, [&](StringInfo text) { put_value(text, type, value); }); });
 }
 
 void append_row_form(std::string& out, const std::vector<const ColumnInfo*>& columns,
@@ -307,9 +309,14 @@ int pin_settings() {
     const char* value;
   };
   static constexpr Setting settings[] = {
-      {"DateStyle", "ISO, YMD"},       {"IntervalStyle", "iso_8601"}, {"TimeZone", "UTC"},
-      {"bytea_output", "hex"},         {"extra_float_digits", "1"},   {"search_path", "pg_catalog"},
-      {"quote_all_identifiers", "off"}, {"lc_monetary", "C"},
+      {"DateStyle", "ISO, YMD"},
+      {"IntervalStyle", "iso_8601"},
+      {"TimeZone", "UTC"},
+      {"bytea_output", "hex"},
+      {"extra_float_digits", "1"},
+      {"search_path", "pg_catalog"},
+      {"quote_all_identifiers", "off"},
+      {"lc_monetary", "C"},
   };
   return pg_call([] {
     const int level = NewGUCNestLevel();

@@ -1,7 +1,7 @@
 // Reads the log in a snapshot: the rows that are new to a checkpoint, in sequence order.
 //
-// Direct index scans with the active snapshot; no planner, no statement, no rights asked (the log is
-// the extension's own). Cost: rows beyond the last bound by the sequence index; late rows by the
+// Direct index scans with the active snapshot; no planner, no statement, no rights asked (the log
+// is the extension's own). Cost: rows beyond the last bound by the sequence index; late rows by the
 // (xid, sequence) index, jumping from one waiting xid to the next, so a page costs what it returns.
 #pragma once
 
@@ -15,22 +15,22 @@
 namespace objectos::server {
 
 struct LogRow {
-    std::int64_t sequence = 0;
-    std::uint64_t xid = 0;
-    std::string id;  // uuid text
-    std::string client_id;
-    std::optional<std::int64_t> client_sequence;  // set on a client's own mutation only
-    std::string object;
-    std::string record_id;
-    std::string operation;
-    std::vector<std::string> fields;  // the keys of data
-    std::int64_t version = 0;
-    bool exact = false;
+  std::int64_t sequence = 0;
+  std::uint64_t xid = 0;
+  std::string id;  // uuid text
+  std::string client_id;
+  std::optional<std::int64_t> client_sequence;  // set on a client's own mutation only
+  std::string object;
+  std::string record_id;
+  std::string operation;
+  std::vector<std::string> fields;  // the keys of data
+  std::int64_t version = 0;
+  bool exact = false;
 };
 
 struct LogPage {
-    std::vector<LogRow> rows;
-    bool has_more = false;
+  std::vector<LogRow> rows;
+  bool has_more = false;
 };
 
 // At most `row_limit` new rows.

@@ -1,11 +1,11 @@
 // Writes rows of objectos_sync.mutations in batches, without SQL: bulk heap insert, then index
 // entries by the executor.
 //
-// Order: the transaction has its xid before its first sequence is drawn, and every sequence is drawn
-// after the change it stands for was made (DESIGN section 5). Commit is made synchronous, for a
-// sequence that a client has seen must not be given away again by a crash.
-// Use: construct, for each row row() and fill it, add(); finish() at the end. On an exception abort
-// cleans up; the destructor calls nothing.
+// Order: the transaction has its xid before its first sequence is drawn, and every sequence is
+// drawn after the change it stands for was made (DESIGN section 5). Commit is made synchronous, for
+// a sequence that a client has seen must not be given away again by a crash. Use: construct, for
+// each row row() and fill it, add(); finish() at the end. On an exception abort cleans up; the
+// destructor calls nothing.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,8 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
-  // Call before building a row's data and original: it may write the batch out and empty the context.
+  // Call before building a row's data and original: it may write the batch out and empty the
+  // context.
   void make_room();
   // Where a row's data and original are to be built; emptied after each batch.
   void* row_context() const noexcept { return row_context_; }

@@ -15,7 +15,7 @@ void _PG_init(void) {
   DefineCustomStringVariable("objectos_sync.inject_fault",
                              "Debug aid: fail at a named point, as kind:point.",
                              "Kinds are bad_alloc, exception and error; empty means never.",
-                             &objectos::server::inject_fault_setting, "", PGC_SUSET, GUC_NOT_IN_SAMPLE,
-                             nullptr, nullptr, nullptr);
+                             &objectos::server::inject_fault_setting, "", PGC_SUSET,
+                             GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("objectos_sync");
 }

@@ -11,258 +11,256 @@ namespace {
 
 // What a page knows of one record.
 struct RecordEffect {
-    std::string record_id;
-    const LogRow* newest = nullptr;  // by version; a delete after an update of the same version
-    const LogRow* latest = nullptr;  // by sequence: the effect's place in the page
-    std::vector<std::string> fields;
-    bool changed = false;     // an insert, update or delete was examined
-    bool whole = false;       // something else than updates was examined
-    bool own_exact = true;    // all examined rows are this client's, stored as sent, confirmed
-    bool conflict = false;    // a conflict of it was opened or ended
-    std::vector<const LogRow*> own;
-    bool found = false;
-    bool absorb = false;
-    RecordRow row;
+  std::string record_id;
+  const LogRow* newest = nullptr;  // by version; a delete after an update of the same version
+  const LogRow* latest = nullptr;  // by sequence: the effect's place in the page
+  std::vector<std::string> fields;
+  bool changed = false;   // an insert, update or delete was examined
+  bool whole = false;     // something else than updates was examined
+  bool own_exact = true;  // all examined rows are this client's, stored as sent, confirmed
+  bool conflict = false;  // a conflict of it was opened or ended
+  std::vector<const LogRow*> own;
+  bool found = false;
+  bool absorb = false;
+  RecordRow row;
 };
 
 struct ObjectEffects {
-    const ObjectView* view = nullptr;
-    std::vector<RecordEffect> records;
-    std::unordered_map<std::string, std::size_t> places;
-    std::vector<const LogRow*> truncates;
+  const ObjectView* view = nullptr;
+  std::vector<RecordEffect> records;
+  std::unordered_map<std::string, std::size_t> places;
+  std::vector<const LogRow*> truncates;
 };
 
 bool is_own(const LogRow& row, const PullClient& client) {
-    return row.client_sequence && row.client_id == client.client_id;
+  return row.client_sequence && row.client_id == client.client_id;
 }
 
 bool comes_after(const LogRow& a, const LogRow& b) {
-    if (a.version != b.version) return a.version > b.version;
-    if ((a.operation == "delete") != (b.operation == "delete")) return a.operation == "delete";
-    return a.sequence > b.sequence;
+  if (a.version != b.version) return a.version > b.version;
+  if ((a.operation == "delete") != (b.operation == "delete")) return a.operation == "delete";
+  return a.sequence > b.sequence;
 }
 
 void fold(RecordEffect& effect, const LogRow& row, const PullClient& client) {
-    if (!effect.latest || row.sequence > effect.latest->sequence) effect.latest = &row;
-    if (row.operation == "conflict") {
-        effect.conflict = true;
-        return;
+  if (!effect.latest || row.sequence > effect.latest->sequence) effect.latest = &row;
+  if (row.operation == "conflict") {
+    effect.conflict = true;
+    return;
+  }
+  effect.changed = true;
+  if (!effect.newest || comes_after(row, *effect.newest)) effect.newest = &row;
+  if (row.operation == "update") {
+    for (const std::string& field : row.fields) {
+      if (std::find(effect.fields.begin(), effect.fields.end(), field) == effect.fields.end()) {
+        effect.fields.push_back(field);
+      }
     }
-    effect.changed = true;
-    if (!effect.newest || comes_after(row, *effect.newest)) effect.newest = &row;
-    if (row.operation == "update") {
-        for (const std::string& field : row.fields) {
-            if (std::find(effect.fields.begin(), effect.fields.end(), field) ==
-                effect.fields.end()) {
-                effect.fields.push_back(field);
-            }
-        }
-    } else {
-        effect.whole = true;
-    }
-    const bool own = is_own(row, client);
-    if (own) effect.own.push_back(&row);
-    if (!own || !row.exact || *row.client_sequence > client.confirmed) effect.own_exact = false;
+  } else {
+    effect.whole = true;
+  }
+  const bool own = is_own(row, client);
+  if (own) effect.own.push_back(&row);
+  if (!own || !row.exact || *row.client_sequence > client.confirmed) effect.own_exact = false;
 }
 
-std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examined,
-                                              const View& view, const PullClient& client) {
-    std::map<std::string, ObjectEffects> objects;
-    for (const LogRow& row : examined) {
-        ObjectEffects& object = objects[row.object];
-        if (row.operation == "truncate") {
-            object.truncates.push_back(&row);
-            continue;
-        }
-        const auto [place, added] = object.places.emplace(row.record_id, object.records.size());
-        if (added) {
-            object.records.emplace_back();
-            object.records.back().record_id = row.record_id;
-        }
-        fold(object.records[place->second], row, client);
+std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examined, const View& view,
+                                              const PullClient& client) {
+  std::map<std::string, ObjectEffects> objects;
+  for (const LogRow& row : examined) {
+    ObjectEffects& object = objects[row.object];
+    if (row.operation == "truncate") {
+      object.truncates.push_back(&row);
+      continue;
     }
-    for (auto& [name, object] : objects) object.view = view.find(name);
-    return objects;
+    const auto [place, added] = object.places.emplace(row.record_id, object.records.size());
+    if (added) {
+      object.records.emplace_back();
+      object.records.back().record_id = row.record_id;
+    }
+    fold(object.records[place->second], row, client);
+  }
+  for (auto& [name, object] : objects) object.view = view.find(name);
+  return objects;
 }
 
 // Reads the object's changed records, once.
 void load(Spi& spi, ObjectEffects& object) {
-    std::vector<std::string> ids;
-    ids.reserve(object.records.size());
-    for (const RecordEffect& effect : object.records) ids.push_back(effect.record_id);
-    const bool always_whole = object.view->info.row_security;
-    const FieldsOf fields = [&](const std::string& id,
-                                std::int64_t version) -> const std::vector<std::string>* {
-        const auto place = object.places.find(id);
-        if (place == object.places.end()) return nullptr;
-        RecordEffect& effect = object.records[place->second];
-        if (always_whole || effect.whole || !effect.newest || effect.newest->version != version) {
-            effect.whole = true;
-            return nullptr;
-        }
-        return &effect.fields;
-    };
-    read_records(spi, *object.view, ids, fields, [&](RecordRow&& row) {
-        const auto place = object.places.find(row.record_id);
-        if (place == object.places.end()) return;
-        RecordEffect& effect = object.records[place->second];
-        effect.found = true;
-        effect.row = std::move(row);
-    });
+  std::vector<std::string> ids;
+  ids.reserve(object.records.size());
+  for (const RecordEffect& effect : object.records) ids.push_back(effect.record_id);
+  const bool always_whole = object.view->info.row_security;
+  const FieldsOf fields = [&](const std::string& id,
+                              std::int64_t version) -> const std::vector<std::string>* {
+    const auto place = object.places.find(id);
+    if (place == object.places.end()) return nullptr;
+    RecordEffect& effect = object.records[place->second];
+    if (always_whole || effect.whole || !effect.newest || effect.newest->version != version) {
+      effect.whole = true;
+      return nullptr;
+    }
+    return &effect.fields;
+  };
+  read_records(spi, *object.view, ids, fields, [&](RecordRow&& row) {
+    const auto place = object.places.find(row.record_id);
+    if (place == object.places.end()) return;
+    RecordEffect& effect = object.records[place->second];
+    effect.found = true;
+    effect.row = std::move(row);
+  });
 }
 
 // A client may move its own mutation into the base image itself: the row in S is what it sent.
 bool may_absorb(const RecordEffect& effect) {
-    if (!effect.own_exact || effect.own.empty() || !effect.newest) return false;
-    if (effect.newest->operation == "delete") return !effect.found;
-    return effect.found && effect.row.version == effect.newest->version;
+  if (!effect.own_exact || effect.own.empty() || !effect.newest) return false;
+  if (effect.newest->operation == "delete") return !effect.found;
+  return effect.found && effect.row.version == effect.newest->version;
 }
 
-void append_record(const ObjectEffects& object, const std::string& name,
-                   const RecordEffect& effect, const PullClient& client, PullRows& out) {
-    const bool row_security = object.view->info.row_security;
-    PullRow row;
-    row.sequence = effect.latest->sequence;
-    row.object = name;
-    if (row_security) row.tag = record_tag(client, name, effect.record_id);
-    if (!effect.found && row_security) {
-        row.kind = "removal";
-        out.push_back(std::move(row));
-        return;
-    }
-    row.kind = "mutation";
-    row.id = effect.newest->id;
-    row.record_id = effect.record_id;
-    if (effect.found) {
-        row.operation = effect.whole ? "insert" : "update";
-        row.data = effect.row.data;
-        row.version = effect.row.version;
-        row.timestamp = effect.row.modified_at;
-        row.user_id = effect.row.modified_by;
-    } else {
-        row.operation = "delete";
-        row.version = effect.newest->version;
-    }
+void append_record(const ObjectEffects& object, const std::string& name, const RecordEffect& effect,
+                   const PullClient& client, PullRows& out) {
+  const bool row_security = object.view->info.row_security;
+  PullRow row;
+  row.sequence = effect.latest->sequence;
+  row.object = name;
+  if (row_security) row.tag = record_tag(client, name, effect.record_id);
+  if (!effect.found && row_security) {
+    row.kind = "removal";
     out.push_back(std::move(row));
+    return;
+  }
+  row.kind = "mutation";
+  row.id = effect.newest->id;
+  row.record_id = effect.record_id;
+  if (effect.found) {
+    row.operation = effect.whole ? "insert" : "update";
+    row.data = effect.row.data;
+    row.version = effect.row.version;
+    row.timestamp = effect.row.modified_at;
+    row.user_id = effect.row.modified_by;
+  } else {
+    row.operation = "delete";
+    row.version = effect.newest->version;
+  }
+  out.push_back(std::move(row));
 }
 
 std::string own_status(Spi& spi, const PullClient& client, const LogRow& row) {
-    return as_owner([&] {
-        Rows rows = spi.execute(
-            "SELECT status FROM objectos_sync.verdicts WHERE client_id = $1 AND mutation_id = $2",
-            {Param::text(client.client_id), Param::uuid(row.id)}, Access::read_only);
-        std::string status = rows.empty() ? "applied" : rows.text_or(0, 0, "applied");
-        rows.release();
-        return status;
-    });
+  return as_owner([&] {
+    Rows rows = spi.execute(
+        "SELECT status FROM objectos_sync.verdicts WHERE client_id = $1 AND mutation_id = $2",
+        {Param::text(client.client_id), Param::uuid(row.id)}, Access::read_only);
+    std::string status = rows.empty() ? "applied" : rows.text_or(0, 0, "applied");
+    rows.release();
+    return status;
+  });
 }
 
 void append_acknowledgement(Spi& spi, const std::string& name, const RecordEffect& effect,
                             const LogRow& own, const ObjectView* view, const PullClient& client,
                             PullRows& out) {
-    PullRow row;
-    row.kind = "acknowledgement";
-    row.sequence = own.sequence;
-    row.id = own.id;
-    row.object = name;
-    row.record_id = own.record_id;
-    row.operation = own.operation;
-    row.version = own.version;
-    if (view && view->info.row_security) row.tag = record_tag(client, name, own.record_id);
-    row.data = "{\"client_sequence\":" + std::to_string(*own.client_sequence) +
-               ",\"status\":\"" + own_status(spi, client, own) +
-               "\",\"whole\":" + (own.exact ? "true" : "false") +
-               (effect.absorb ? ",\"absorb\":true}" : "}");
-    out.push_back(std::move(row));
+  PullRow row;
+  row.kind = "acknowledgement";
+  row.sequence = own.sequence;
+  row.id = own.id;
+  row.object = name;
+  row.record_id = own.record_id;
+  row.operation = own.operation;
+  row.version = own.version;
+  if (view && view->info.row_security) row.tag = record_tag(client, name, own.record_id);
+  row.data = "{\"client_sequence\":" + std::to_string(*own.client_sequence) + ",\"status\":\"" +
+             own_status(spi, client, own) + "\",\"whole\":" + (own.exact ? "true" : "false") +
+             (effect.absorb ? ",\"absorb\":true}" : "}");
+  out.push_back(std::move(row));
 }
 
 // The record's conflicts, of the columns the caller may read.
-void append_conflicts(Spi& spi, const ObjectView& view, const RecordEffect& effect,
-                      PullRows& out) {
-    std::vector<std::optional<std::string>> readable;
-    for (const ColumnInfo& column : view.info.columns) {
-        if (column.selectable) readable.emplace_back(column.name);
+void append_conflicts(Spi& spi, const ObjectView& view, const RecordEffect& effect, PullRows& out) {
+  std::vector<std::optional<std::string>> readable;
+  for (const ColumnInfo& column : view.info.columns) {
+    if (column.selectable) readable.emplace_back(column.name);
+  }
+  as_owner([&] {
+    static const std::string part =
+        "(SELECT pg_catalog.jsonb_object_agg(e.key, e.value) FROM pg_catalog.jsonb_each("
+        "CASE pg_catalog.jsonb_typeof(c.#) WHEN 'object' THEN c.# END) AS e"
+        " WHERE e.key = ANY ($3))";
+    const auto of = [&](const char* column) {
+      std::string text = part;
+      for (std::size_t at; (at = text.find('#')) != std::string::npos;) {
+        text.replace(at, 1, column);
+      }
+      return text;
+    };
+    const std::string sql =
+        "SELECT c.conflict_id::text, pg_catalog.jsonb_build_object("
+        "'conflict_id', c.conflict_id, 'mutation_id', c.mutation_id, 'object', c.object, "
+        "'record_id', c.record_id, 'reason', c.reason, 'status', c.status, 'resolution', "
+        "c.resolution, 'client_version', c.client_version, 'server_version', "
+        "c.server_version, 'base', " +
+        of("base") +
+        ", 'conflicts', (SELECT "
+        "COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('field', s.key, "
+        "'client_value', c.client -> s.key, 'server_value', c.server -> s.key) ORDER BY "
+        "s.key), '[]'::pg_catalog.jsonb) FROM (SELECT k.key FROM "
+        "pg_catalog.jsonb_object_keys(COALESCE(CASE pg_catalog.jsonb_typeof(c.client) WHEN "
+        "'object' THEN c.client END, '{}'::pg_catalog.jsonb)) AS k(key) WHERE k.key = ANY "
+        "($3)) AS s))::text "
+        "FROM objectos_sync.conflicts AS c WHERE c.object = $1 AND c.record_id = $2 "
+        "ORDER BY c.opened_at, c.conflict_id";
+    Rows rows = spi.execute(
+        sql,
+        {Param::text(view.info.object), Param::text(effect.record_id), Param::text_array(readable)},
+        Access::read_only);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      PullRow row;
+      row.kind = "conflict";
+      row.sequence = effect.latest->sequence;
+      row.id = rows.text(i, 0);
+      row.object = view.info.object;
+      row.record_id = effect.record_id;
+      row.data = rows.text(i, 1);
+      out.push_back(std::move(row));
     }
-    as_owner([&] {
-        static const std::string part =
-            "(SELECT pg_catalog.jsonb_object_agg(e.key, e.value) FROM pg_catalog.jsonb_each("
-            "CASE pg_catalog.jsonb_typeof(c.#) WHEN 'object' THEN c.# END) AS e"
-            " WHERE e.key = ANY ($3))";
-        const auto of = [&](const char* column) {
-            std::string text = part;
-            for (std::size_t at; (at = text.find('#')) != std::string::npos;) {
-                text.replace(at, 1, column);
-            }
-            return text;
-        };
-        const std::string sql =
-            "SELECT c.conflict_id::text, pg_catalog.jsonb_build_object("
-            "'conflict_id', c.conflict_id, 'mutation_id', c.mutation_id, 'object', c.object, "
-            "'record_id', c.record_id, 'reason', c.reason, 'status', c.status, 'resolution', "
-            "c.resolution, 'client_version', c.client_version, 'server_version', "
-            "c.server_version, 'base', " + of("base") +
-            ", 'conflicts', (SELECT "
-            "COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('field', s.key, "
-            "'client_value', c.client -> s.key, 'server_value', c.server -> s.key) ORDER BY "
-            "s.key), '[]'::pg_catalog.jsonb) FROM (SELECT k.key FROM "
-            "pg_catalog.jsonb_object_keys(COALESCE(CASE pg_catalog.jsonb_typeof(c.client) WHEN "
-            "'object' THEN c.client END, '{}'::pg_catalog.jsonb)) AS k(key) WHERE k.key = ANY "
-            "($3)) AS s))::text "
-            "FROM objectos_sync.conflicts AS c WHERE c.object = $1 AND c.record_id = $2 "
-            "ORDER BY c.opened_at, c.conflict_id";
-        Rows rows = spi.execute(sql,
-                                {Param::text(view.info.object), Param::text(effect.record_id),
-                                 Param::text_array(readable)},
-                                Access::read_only);
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            PullRow row;
-            row.kind = "conflict";
-            row.sequence = effect.latest->sequence;
-            row.id = rows.text(i, 0);
-            row.object = view.info.object;
-            row.record_id = effect.record_id;
-            row.data = rows.text(i, 1);
-            out.push_back(std::move(row));
-        }
-        rows.release();
-    });
+    rows.release();
+  });
 }
 
 void append_truncate(const std::string& name, const LogRow& truncate, PullRows& out) {
-    PullRow row;
-    row.kind = "truncate";
-    row.sequence = truncate.sequence;
-    row.object = name;
-    row.version = truncate.version;
-    out.push_back(std::move(row));
+  PullRow row;
+  row.kind = "truncate";
+  row.sequence = truncate.sequence;
+  row.object = name;
+  row.version = truncate.version;
+  out.push_back(std::move(row));
 }
 
 void append_object(Spi& spi, const std::string& name, ObjectEffects& object,
                    const PullClient& client, PullRows& out) {
-    if (object.view) {
-        load(spi, object);
-        for (const LogRow* truncate : object.truncates) append_truncate(name, *truncate, out);
+  if (object.view) {
+    load(spi, object);
+    for (const LogRow* truncate : object.truncates) append_truncate(name, *truncate, out);
+  }
+  for (RecordEffect& effect : object.records) {
+    effect.absorb = object.view && may_absorb(effect);
+    for (const LogRow* own : effect.own) {
+      append_acknowledgement(spi, name, effect, *own, object.view, client, out);
     }
-    for (RecordEffect& effect : object.records) {
-        effect.absorb = object.view && may_absorb(effect);
-        for (const LogRow* own : effect.own) {
-            append_acknowledgement(spi, name, effect, *own, object.view, client, out);
-        }
-        if (!object.view) continue;
-        if (effect.changed && !effect.absorb) append_record(object, name, effect, client, out);
-        if (effect.conflict && effect.found) append_conflicts(spi, *object.view, effect, out);
-    }
+    if (!object.view) continue;
+    if (effect.changed && !effect.absorb) append_record(object, name, effect, client, out);
+    if (effect.conflict && effect.found) append_conflicts(spi, *object.view, effect, out);
+  }
 }
 
 }  // namespace
 
 void append_net_effects(Spi& spi, const std::vector<LogRow>& examined, const View& view,
                         const PullClient& client, PullRows& out) {
-    const std::size_t first = out.size();
-    std::map<std::string, ObjectEffects> objects = fold_all(examined, view, client);
-    for (auto& [name, object] : objects) append_object(spi, name, object, client, out);
-    std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
-                     [](const PullRow& a, const PullRow& b) { return a.sequence < b.sequence; });
+  const std::size_t first = out.size();
+  std::map<std::string, ObjectEffects> objects = fold_all(examined, view, client);
+  for (auto& [name, object] : objects) append_object(spi, name, object, client, out);
+  std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
+                   [](const PullRow& a, const PullRow& b) { return a.sequence < b.sequence; });
 }
 
 }  // namespace objectos::server

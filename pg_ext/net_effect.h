@@ -1,8 +1,8 @@
 // Folds the log rows a page examined into one net effect per record.
 //
-// Within a record the order is `version` (a delete bears the version it deleted and comes after it),
-// not sequence: nested statements are captured before the outer one. The log says which records and
-// fields changed; the values are read from the row itself, in S, as the caller.
+// Within a record the order is `version` (a delete bears the version it deleted and comes after
+// it), not sequence: nested statements are captured before the outer one. The log says which
+// records and fields changed; the values are read from the row itself, in S, as the caller.
 #pragma once
 
 #include "pg_ext/log_reader.h"

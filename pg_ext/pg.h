@@ -1,5 +1,6 @@
-// The one place where PostgreSQL's headers come in. Include it last, in .cpp files only: they redefine
-// `printf`, `_`, `Min`, `ERROR` and more. Version shims stand at the end, and nowhere else.
+// The one place where PostgreSQL's headers come in. Include it last, in .cpp files only: they
+// redefine `printf`, `_`, `Min`, `ERROR` and more. Version shims stand at the end, and nowhere
+// else.
 #pragma once
 
 extern "C" {

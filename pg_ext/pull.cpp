@@ -20,179 +20,179 @@ namespace {
 constexpr std::int64_t page_rows_max = 1000000;
 
 void require_sane(const PullCall& call) {
-    if (call.max_mutations < 1 || call.max_mutations > page_rows_max) {
-        throw ProtocolError(ErrorCode::limit_exceeded, "max_mutations is out of range",
-                            "It is " + std::to_string(call.max_mutations) + ".",
-                            "Give a number from 1 to " + std::to_string(page_rows_max) + ".");
-    }
-    if (call.confirmed < 0) {
-        throw ProtocolError(ErrorCode::limit_exceeded, "confirmed is negative", "",
-                            "Give the highest client_sequence whose verdict is stored, or 0.");
-    }
+  if (call.max_mutations < 1 || call.max_mutations > page_rows_max) {
+    throw ProtocolError(ErrorCode::limit_exceeded, "max_mutations is out of range",
+                        "It is " + std::to_string(call.max_mutations) + ".",
+                        "Give a number from 1 to " + std::to_string(page_rows_max) + ".");
+  }
+  if (call.confirmed < 0) {
+    throw ProtocolError(ErrorCode::limit_exceeded, "confirmed is negative", "",
+                        "Give the highest client_sequence whose verdict is stored, or 0.");
+  }
 }
 
 // The row the checkpoint ends at must still be the same; else the log was taken back and refilled.
 void require_anchor(const Checkpoint& checkpoint) {
-    if (!checkpoint.anchor) {
-        if (checkpoint.last_bound() > 0) throw_resync("it names no mutation to check against");
-        return;
+  if (!checkpoint.anchor) {
+    if (checkpoint.last_bound() > 0) throw_resync("it names no mutation to check against");
+    return;
+  }
+  const std::int64_t sequence = checkpoint.anchor->sequence;
+  std::optional<LogRow> row = log_row_at(sequence);
+  if (row && anchor_hash(*row) == checkpoint.anchor->hash) return;
+  if (!row) {
+    pg_call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+    row = log_row_at(sequence);
+    pg_call([] { PopActiveSnapshot(); });
+    if (row && anchor_hash(*row) == checkpoint.anchor->hash) {
+      throw SyncError("40001", "the checkpoint is newer than this transaction's snapshot", "",
+                      "Begin a new transaction and pull again.");
     }
-    const std::int64_t sequence = checkpoint.anchor->sequence;
-    std::optional<LogRow> row = log_row_at(sequence);
-    if (row && anchor_hash(*row) == checkpoint.anchor->hash) return;
-    if (!row) {
-        pg_call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-        row = log_row_at(sequence);
-        pg_call([] { PopActiveSnapshot(); });
-        if (row && anchor_hash(*row) == checkpoint.anchor->hash) {
-            throw SyncError("40001", "the checkpoint is newer than this transaction's snapshot", "",
-                            "Begin a new transaction and pull again.");
-        }
-    }
-    throw_resync("mutation " + std::to_string(sequence) + " is not the one it was made at");
+  }
+  throw_resync("mutation " + std::to_string(sequence) + " is not the one it was made at");
 }
 
 Checkpoint starting_point(const PullCall& call, const Cut& cut, const PullClient& client) {
-    std::optional<Checkpoint> decoded;
-    if (call.checkpoint) decoded = decode_checkpoint(*call.checkpoint);
-    if (!decoded) return checkpoint_here(cut, client.epoch);
-    require_own_history(*decoded, client.epoch);
-    require_anchor(*decoded);
-    return *decoded;
+  std::optional<Checkpoint> decoded;
+  if (call.checkpoint) decoded = decode_checkpoint(*call.checkpoint);
+  if (!decoded) return checkpoint_here(cut, client.epoch);
+  require_own_history(*decoded, client.epoch);
+  require_anchor(*decoded);
+  return *decoded;
 }
 
 void append_schema(const View& view, Checkpoint& checkpoint, bool fresh, PullRows& out) {
-    if (!fresh && checkpoint.schema == view.schema_fingerprint) return;
-    PullRow row;
-    row.kind = "schema";
-    row.data = view.schema_json;
-    out.push_back(std::move(row));
-    checkpoint.schema = view.schema_fingerprint;
+  if (!fresh && checkpoint.schema == view.schema_fingerprint) return;
+  PullRow row;
+  row.kind = "schema";
+  row.data = view.schema_json;
+  out.push_back(std::move(row));
+  checkpoint.schema = view.schema_fingerprint;
 }
 
 // Moves the checkpoint over the rows a page has examined.
 void advance_over(const LogPage& page, const Cut& cut, Checkpoint& checkpoint) {
-    const std::int64_t last = checkpoint.last_bound();
-    const LogRow* newest = page.rows.empty() ? nullptr : &page.rows.back();
-    if (page.has_more) {
-        checkpoint.advance(newest->sequence, cut.inflight);
-    } else {
-        checkpoint.advance(newest ? std::max(last, newest->sequence) : last, cut.inflight);
-    }
-    if (newest && newest->sequence > last) {
-        checkpoint.anchor = Anchor{newest->sequence, anchor_hash(*newest)};
-    }
+  const std::int64_t last = checkpoint.last_bound();
+  const LogRow* newest = page.rows.empty() ? nullptr : &page.rows.back();
+  if (page.has_more) {
+    checkpoint.advance(newest->sequence, cut.inflight);
+  } else {
+    checkpoint.advance(newest ? std::max(last, newest->sequence) : last, cut.inflight);
+  }
+  if (newest && newest->sequence > last) {
+    checkpoint.anchor = Anchor{newest->sequence, anchor_hash(*newest)};
+  }
 }
 
 }  // namespace
 
 std::string record_tag(const PullClient& client, const std::string& object,
                        const std::string& record_id) {
-    const std::string text = client.client_id + '\0' + object + '\0' + record_id;
-    struct Digest {
-        uint8 bytes[32];
-        bool done;
-    };
-    const Digest digest = pg_call([&] {
-        Digest d{};
-        pg_hmac_ctx* context = pg_hmac_create(PG_SHA256);
-        d.done = context &&
-                 pg_hmac_init(context, reinterpret_cast<const uint8*>(client.secret.data()),
-                              client.secret.size()) >= 0 &&
-                 pg_hmac_update(context, reinterpret_cast<const uint8*>(text.data()),
-                                text.size()) >= 0 &&
-                 pg_hmac_final(context, d.bytes, sizeof(d.bytes)) >= 0;
-        if (context) pg_hmac_free(context);
-        return d;
-    });
-    if (!digest.done) throw SyncError("OS000", "could not compute a record's tag");
-    constexpr char hex[] = "0123456789abcdef";
-    std::string tag;
-    for (int i = 0; i < 16; ++i) {
-        tag += hex[digest.bytes[i] >> 4];
-        tag += hex[digest.bytes[i] & 15];
-    }
-    return tag;
+  const std::string text = client.client_id + '\0' + object + '\0' + record_id;
+  struct Digest {
+    uint8 bytes[32];
+    bool done;
+  };
+  const Digest digest = pg_call([&] {
+    Digest d{};
+    pg_hmac_ctx* context = pg_hmac_create(PG_SHA256);
+    d.done =
+        context &&
+        pg_hmac_init(context, reinterpret_cast<const uint8*>(client.secret.data()),
+                     client.secret.size()) >= 0 &&
+        pg_hmac_update(context, reinterpret_cast<const uint8*>(text.data()), text.size()) >= 0 &&
+        pg_hmac_final(context, d.bytes, sizeof(d.bytes)) >= 0;
+    if (context) pg_hmac_free(context);
+    return d;
+  });
+  if (!digest.done) throw SyncError("OS000", "could not compute a record's tag");
+  constexpr char hex[] = "0123456789abcdef";
+  std::string tag;
+  for (int i = 0; i < 16; ++i) {
+    tag += hex[digest.bytes[i] >> 4];
+    tag += hex[digest.bytes[i] & 15];
+  }
+  return tag;
 }
 
 PullClient identify_client(Spi& spi, const std::string& client_id) {
-    if (client_id.empty()) {
-        throw ProtocolError(ErrorCode::invalid_client, "client_id is empty", "",
-                            "Give the name under which this device syncs.");
+  if (client_id.empty()) {
+    throw ProtocolError(ErrorCode::invalid_client, "client_id is empty", "",
+                        "Give the name under which this device syncs.");
+  }
+  PullClient client;
+  client.client_id = client_id;
+  const std::string user = pg_call([] { return GetUserNameFromId(GetUserId(), false); });
+  as_owner([&] {
+    Rows state = spi.execute(
+        "SELECT epoch::pg_catalog.text, pg_catalog.encode(secret, 'hex') FROM "
+        "objectos_sync.state",
+        {}, Access::read_only);
+    client.epoch = state.text_or(0, 0, "");
+    client.secret = state.text_or(0, 1, "");
+    Rows owner = spi.execute("SELECT user_id FROM objectos_sync.clients WHERE client_id = $1",
+                             {Param::text(client_id)}, Access::read_only);
+    if (!owner.empty() && owner.text_or(0, 0, user) != user) {
+      throw SyncError("42501", "client id \"" + client_id + "\" belongs to another user", "",
+                      "Use a client id of your own.");
     }
-    PullClient client;
-    client.client_id = client_id;
-    const std::string user = pg_call([] { return GetUserNameFromId(GetUserId(), false); });
-    as_owner([&] {
-        Rows state = spi.execute(
-            "SELECT epoch::pg_catalog.text, pg_catalog.encode(secret, 'hex') FROM "
-            "objectos_sync.state",
-            {}, Access::read_only);
-        client.epoch = state.text_or(0, 0, "");
-        client.secret = state.text_or(0, 1, "");
-        Rows owner = spi.execute("SELECT user_id FROM objectos_sync.clients WHERE client_id = $1",
-                                 {Param::text(client_id)}, Access::read_only);
-        if (!owner.empty() && owner.text_or(0, 0, user) != user) {
-            throw SyncError("42501", "client id \"" + client_id + "\" belongs to another user", "",
-                            "Use a client id of your own.");
-        }
-    });
-    return client;
+  });
+  return client;
 }
 
 std::string server_epoch(Spi& spi) {
-    return as_owner([&] {
-        Rows rows = spi.execute("SELECT epoch::pg_catalog.text FROM objectos_sync.state", {},
-                                Access::read_only);
-        return rows.text_or(0, 0, "");
-    });
+  return as_owner([&] {
+    Rows rows = spi.execute("SELECT epoch::pg_catalog.text FROM objectos_sync.state", {},
+                            Access::read_only);
+    return rows.text_or(0, 0, "");
+  });
 }
 
 Checkpoint checkpoint_here(const Cut& cut, const std::string& epoch) {
-    Checkpoint checkpoint;
-    checkpoint.epoch = epoch;
-    const std::optional<LogRow> newest = newest_log_row();
-    checkpoint.advance(newest ? newest->sequence : 0, cut.inflight);
-    if (newest) checkpoint.anchor = Anchor{newest->sequence, anchor_hash(*newest)};
-    return checkpoint;
+  Checkpoint checkpoint;
+  checkpoint.epoch = epoch;
+  const std::optional<LogRow> newest = newest_log_row();
+  checkpoint.advance(newest ? newest->sequence : 0, cut.inflight);
+  if (newest) checkpoint.anchor = Anchor{newest->sequence, anchor_hash(*newest)};
+  return checkpoint;
 }
 
 PullRows pull(const PullCall& call) {
-    require_sane(call);
-    require_cut_possible();
-    const Cut cut = current_cut();
-    return with_spi([&](Spi& spi) {
-        PullClient client = identify_client(spi, call.client_id);
-        client.confirmed = call.confirmed;
-        Checkpoint checkpoint = starting_point(call, cut, client);
-        const View view = open_view(client.epoch);
-        PullRows out;
-        append_schema(view, checkpoint, checkpoint.schema == 0, out);
-        align_objects(view, checkpoint);
-        const auto row_limit = static_cast<std::size_t>(call.max_mutations);
-        bool has_more = false;
-        as_pinned([&] {
-            const std::size_t sent =
-                append_reread(spi, view, client, row_limit, checkpoint, out, &has_more);
-            if (has_more) return;
-            if (sent >= row_limit) {
-                has_more = true;
-                return;
-            }
-            const LogPage page = read_new_rows(checkpoint, cut, row_limit - sent);
-            append_net_effects(spi, page.rows, view, client, out);
-            advance_over(page, cut, checkpoint);
-            has_more = page.has_more;
-        });
-        checkpoint.timeline = cut.timeline;
-        checkpoint.lsn = cut.lsn;
-        PullRow last;
-        last.kind = "checkpoint";
-        last.checkpoint = encode_checkpoint(checkpoint);
-        last.has_more = has_more;
-        out.push_back(std::move(last));
-        return out;
+  require_sane(call);
+  require_cut_possible();
+  const Cut cut = current_cut();
+  return with_spi([&](Spi& spi) {
+    PullClient client = identify_client(spi, call.client_id);
+    client.confirmed = call.confirmed;
+    Checkpoint checkpoint = starting_point(call, cut, client);
+    const View view = open_view(client.epoch);
+    PullRows out;
+    append_schema(view, checkpoint, checkpoint.schema == 0, out);
+    align_objects(view, checkpoint);
+    const auto row_limit = static_cast<std::size_t>(call.max_mutations);
+    bool has_more = false;
+    as_pinned([&] {
+      const std::size_t sent =
+          append_reread(spi, view, client, row_limit, checkpoint, out, &has_more);
+      if (has_more) return;
+      if (sent >= row_limit) {
+        has_more = true;
+        return;
+      }
+      const LogPage page = read_new_rows(checkpoint, cut, row_limit - sent);
+      append_net_effects(spi, page.rows, view, client, out);
+      advance_over(page, cut, checkpoint);
+      has_more = page.has_more;
     });
+    checkpoint.timeline = cut.timeline;
+    checkpoint.lsn = cut.lsn;
+    PullRow last;
+    last.kind = "checkpoint";
+    last.checkpoint = encode_checkpoint(checkpoint);
+    last.has_more = has_more;
+    out.push_back(std::move(last));
+    return out;
+  });
 }
 
 }  // namespace objectos::server

@@ -13,10 +13,10 @@
 namespace objectos::server {
 
 struct PullCall {
-    std::string client_id;
-    std::optional<std::string> checkpoint;
-    std::int64_t max_mutations = 100;
-    std::int64_t confirmed = 0;
+  std::string client_id;
+  std::optional<std::string> checkpoint;
+  std::int64_t max_mutations = 100;
+  std::int64_t confirmed = 0;
 };
 
 PullRows pull(const PullCall& call);

@@ -9,29 +9,29 @@
 namespace objectos::server {
 
 struct PullRow {
-    std::string kind;
-    std::optional<std::int64_t> sequence;
-    std::optional<std::string> id;
-    std::optional<std::string> object;
-    std::optional<std::string> record_id;
-    std::optional<std::string> operation;
-    std::optional<std::string> data;  // JSON
-    std::optional<std::int64_t> version;
-    std::optional<std::int64_t> timestamp;  // timestamptz
-    std::optional<std::string> user_id;
-    std::optional<std::string> tag;
-    std::optional<std::string> checkpoint;
-    std::optional<bool> has_more;
+  std::string kind;
+  std::optional<std::int64_t> sequence;
+  std::optional<std::string> id;
+  std::optional<std::string> object;
+  std::optional<std::string> record_id;
+  std::optional<std::string> operation;
+  std::optional<std::string> data;  // JSON
+  std::optional<std::int64_t> version;
+  std::optional<std::int64_t> timestamp;  // timestamptz
+  std::optional<std::string> user_id;
+  std::optional<std::string> tag;
+  std::optional<std::string> checkpoint;
+  std::optional<bool> has_more;
 };
 
 using PullRows = std::vector<PullRow>;
 
 // Who pulls.
 struct PullClient {
-    std::string client_id;
-    std::int64_t confirmed = 0;
-    std::string epoch;
-    std::string secret;  // of the server, for tags
+  std::string client_id;
+  std::int64_t confirmed = 0;
+  std::string epoch;
+  std::string secret;  // of the server, for tags
 };
 
 // Names a record under row security without saying which: HMAC-SHA256, first 16 bytes, hex.

@@ -14,7 +14,9 @@ int trigger_depth() {
 
 }  // namespace
 
-PushScope* current_push_scope() noexcept { return current; }
+PushScope* current_push_scope() noexcept {
+  return current;
+}
 
 bool push_is_direct(const PushScope& scope, Oid relid) {
   return scope.relid == relid && trigger_depth() == scope.trigger_depth + 1;
@@ -35,7 +37,9 @@ PushScope* enter_push_scope(PushScope* scope) {
   return previous;
 }
 
-void leave_push_scope(PushScope* previous) noexcept { current = previous; }
+void leave_push_scope(PushScope* previous) noexcept {
+  current = previous;
+}
 
 }  // namespace detail
 

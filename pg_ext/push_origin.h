@@ -1,8 +1,10 @@
-// How push tells capture whose mutation a statement is, and how capture tells push what became of it.
+// How push tells capture whose mutation a statement is, and how capture tells push what became of
+// it.
 //
-// Push sets a scope around each statement that applies mutations. Capture consumes it only for the statement's own
-// table and the trigger depth just below push: rows changed by cascades and user triggers are side effects, logged
-// with an id of their own, the pusher's client_id and no client_sequence. Aborts clear the scope.
+// Push sets a scope around each statement that applies mutations. Capture consumes it only for the
+// statement's own table and the trigger depth just below push: rows changed by cascades and user
+// triggers are side effects, logged with an id of their own, the pusher's client_id and no
+// client_sequence. Aborts clear the scope.
 #pragma once
 
 #include <cstdint>
@@ -17,38 +19,40 @@ namespace objectos::server {
 
 struct PushedMutation {
   std::string record_id;
-  std::string mutation_id;                      // uuid text
+  std::string mutation_id;  // uuid text
   std::optional<std::int64_t> client_sequence;
-  std::string operation;                        // "insert", "update", "delete"
-  std::string sent;                             // canonical JSON object of what the statement set ("{}" for delete)
+  std::string operation;  // "insert", "update", "delete"
+  std::string sent;       // canonical JSON object of what the statement set ("{}" for delete)
 
   // Filled by capture:
-  bool captured = false;                        // false after the statement: a no-op, or nothing was hit
+  bool captured = false;  // false after the statement: a no-op, or nothing was hit
   std::int64_t sequence = 0;
-  std::int64_t version = 0;                     // the row's new version; of a delete: the version deleted
+  std::int64_t version = 0;  // the row's new version; of a delete: the version deleted
   bool exact = false;
 };
 
 struct PushScope {
   Oid relid = 0;
   std::string client_id;
-  std::optional<std::string> user_id;           // default: sync_user_id()
+  std::optional<std::string> user_id;  // default: sync_user_id()
   std::optional<std::string> device;
-  std::vector<PushedMutation> mutations;        // of this statement; record_ids are distinct
+  std::vector<PushedMutation> mutations;  // of this statement; record_ids are distinct
 
-  int trigger_depth = 0;                        // set by with_push_scope
+  int trigger_depth = 0;  // set by with_push_scope
   std::unordered_map<std::string, std::size_t> by_record;
 };
 
 PushScope* current_push_scope() noexcept;
-bool push_is_direct(const PushScope& scope, Oid relid);  // is this trigger call the pushed statement's own?
+bool push_is_direct(const PushScope& scope,
+                    Oid relid);  // is this trigger call the pushed statement's own?
 
 namespace detail {
 PushScope* enter_push_scope(PushScope* scope);
 void leave_push_scope(PushScope* previous) noexcept;
 }  // namespace detail
 
-// Runs `work` (the apply statement) under `scope`. Nested scopes (a user trigger that pushes) restore the outer one.
+// Runs `work` (the apply statement) under `scope`. Nested scopes (a user trigger that pushes)
+// restore the outer one.
 template <typename Work>
 auto with_push_scope(PushScope& scope, Work&& work) -> decltype(work()) {
   struct Leave {

@@ -12,160 +12,158 @@ namespace {
 
 // The columns of the statement, in its order.
 struct Projection {
-    std::vector<const ColumnInfo*> columns;  // readable ones
-    std::vector<const ColumnInfo*> key;
-    std::vector<std::size_t> key_places;  // of the key's columns in `columns`
-    std::string select_list;
+  std::vector<const ColumnInfo*> columns;  // readable ones
+  std::vector<const ColumnInfo*> key;
+  std::vector<std::size_t> key_places;  // of the key's columns in `columns`
+  std::string select_list;
 };
 
 Projection project(const ObjectView& object) {
-    Projection p;
-    for (const ColumnInfo& column : object.info.columns) {
-        if (!column.selectable) continue;
-        p.columns.push_back(&column);
-        p.select_list += "t." + column.quoted + ", ";
-    }
-    for (const std::size_t place : object.info.key) {
-        const ColumnInfo* column = &object.info.columns[place];
-        p.key.push_back(column);
-        p.key_places.push_back(static_cast<std::size_t>(
-            std::find(p.columns.begin(), p.columns.end(), column) - p.columns.begin()));
-    }
-    p.select_list += "t._version, ";
-    p.select_list += object.modified_at_readable ? "t._modified_at, " : "NULL::timestamptz, ";
-    p.select_list += object.modified_by_readable ? "t._modified_by" : "NULL::text";
-    return p;
+  Projection p;
+  for (const ColumnInfo& column : object.info.columns) {
+    if (!column.selectable) continue;
+    p.columns.push_back(&column);
+    p.select_list += "t." + column.quoted + ", ";
+  }
+  for (const std::size_t place : object.info.key) {
+    const ColumnInfo* column = &object.info.columns[place];
+    p.key.push_back(column);
+    p.key_places.push_back(static_cast<std::size_t>(
+        std::find(p.columns.begin(), p.columns.end(), column) - p.columns.begin()));
+  }
+  p.select_list += "t._version, ";
+  p.select_list += object.modified_at_readable ? "t._modified_at, " : "NULL::timestamptz, ";
+  p.select_list += object.modified_by_readable ? "t._modified_by" : "NULL::text";
+  return p;
 }
 
 void hand_out(const Projection& p, const Rows& rows, const FieldsOf* fields, const Visit& visit) {
-    const int count = static_cast<int>(p.columns.size());
-    std::vector<Datum> values(p.columns.size());
-    std::vector<char> nulls(p.columns.size());
-    std::vector<Datum> key(p.key.size());
-    std::vector<const ColumnInfo*> some;
-    std::vector<Datum> some_values;
-    std::vector<char> some_nulls;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        if (row % 1000 == 999) check_interrupts();
-        for (int i = 0; i < count; ++i) {
-            bool is_null = false;
-            values[i] = rows.datum(row, i, &is_null);
-            nulls[i] = is_null;
-        }
-        for (std::size_t i = 0; i < key.size(); ++i) key[i] = values[p.key_places[i]];
-        RecordRow record;
-        record.record_id = record_id_of(p.key, key.data());
-        record.version = rows.int8(row, count).value_or(0);
-        bool is_null = false;
-        const Datum at = rows.datum(row, count + 1, &is_null);
-        if (!is_null) record.modified_at = static_cast<std::int64_t>(at);
-        record.modified_by = rows.text(row, count + 2);
-        const std::vector<std::string>* only =
-            fields ? (*fields)(record.record_id, record.version) : nullptr;
-        if (only == nullptr) {
-            append_row_form(record.data, p.columns, values.data(),
-                            reinterpret_cast<const bool*>(nulls.data()));
-        } else {
-            some.clear();
-            some_values.clear();
-            some_nulls.clear();
-            for (std::size_t i = 0; i < p.columns.size(); ++i) {
-                if (std::find(only->begin(), only->end(), p.columns[i]->name) == only->end())
-                    continue;
-                some.push_back(p.columns[i]);
-                some_values.push_back(values[i]);
-                some_nulls.push_back(nulls[i]);
-            }
-            append_row_form(record.data, some, some_values.data(),
-                            reinterpret_cast<const bool*>(some_nulls.data()));
-        }
-        visit(std::move(record));
+  const int count = static_cast<int>(p.columns.size());
+  std::vector<Datum> values(p.columns.size());
+  std::vector<char> nulls(p.columns.size());
+  std::vector<Datum> key(p.key.size());
+  std::vector<const ColumnInfo*> some;
+  std::vector<Datum> some_values;
+  std::vector<char> some_nulls;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (row % 1000 == 999) check_interrupts();
+    for (int i = 0; i < count; ++i) {
+      bool is_null = false;
+      values[i] = rows.datum(row, i, &is_null);
+      nulls[i] = is_null;
     }
+    for (std::size_t i = 0; i < key.size(); ++i) key[i] = values[p.key_places[i]];
+    RecordRow record;
+    record.record_id = record_id_of(p.key, key.data());
+    record.version = rows.int8(row, count).value_or(0);
+    bool is_null = false;
+    const Datum at = rows.datum(row, count + 1, &is_null);
+    if (!is_null) record.modified_at = static_cast<std::int64_t>(at);
+    record.modified_by = rows.text(row, count + 2);
+    const std::vector<std::string>* only =
+        fields ? (*fields)(record.record_id, record.version) : nullptr;
+    if (only == nullptr) {
+      append_row_form(record.data, p.columns, values.data(),
+                      reinterpret_cast<const bool*>(nulls.data()));
+    } else {
+      some.clear();
+      some_values.clear();
+      some_nulls.clear();
+      for (std::size_t i = 0; i < p.columns.size(); ++i) {
+        if (std::find(only->begin(), only->end(), p.columns[i]->name) == only->end()) continue;
+        some.push_back(p.columns[i]);
+        some_values.push_back(values[i]);
+        some_nulls.push_back(nulls[i]);
+      }
+      append_row_form(record.data, some, some_values.data(),
+                      reinterpret_cast<const bool*>(some_nulls.data()));
+    }
+    visit(std::move(record));
+  }
 }
 
 std::string array_literal(const std::vector<std::vector<std::string>>& keys, std::size_t place) {
-    std::string out = "{";
-    for (const std::vector<std::string>& key : keys) {
-        if (out.size() > 1) out += ',';
-        out += '"';
-        for (const char c : key[place]) {
-            if (c == '"' || c == '\\') out += '\\';
-            out += c;
-        }
-        out += '"';
+  std::string out = "{";
+  for (const std::vector<std::string>& key : keys) {
+    if (out.size() > 1) out += ',';
+    out += '"';
+    for (const char c : key[place]) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
     }
-    out += '}';
-    return out;
+    out += '"';
+  }
+  out += '}';
+  return out;
 }
 
 Oid array_type_of(const ObjectInfo& object, const ColumnInfo& column) {
-    const Oid type = pg_call([&] { return get_array_type(column.base_type); });
-    if (type == InvalidOid) {
-        throw ProtocolError(ErrorCode::object_not_supported,
-                            "a key of type " + column.type_text + " cannot be pulled",
-                            "Object " + object.object + ", column " + column.name + ".");
-    }
-    return type;
+  const Oid type = pg_call([&] { return get_array_type(column.base_type); });
+  if (type == InvalidOid) {
+    throw ProtocolError(ErrorCode::object_not_supported,
+                        "a key of type " + column.type_text + " cannot be pulled",
+                        "Object " + object.object + ", column " + column.name + ".");
+  }
+  return type;
 }
 
 }  // namespace
 
 void read_records(Spi& spi, const ObjectView& object, const std::vector<std::string>& record_ids,
                   const FieldsOf& fields, const Visit& visit) {
-    if (record_ids.empty()) return;
-    const Projection p = project(object);
-    std::vector<std::vector<std::string>> keys;
-    keys.reserve(record_ids.size());
-    for (const std::string& id : record_ids) keys.push_back(key_input_texts(object.info, id));
-    Params params;
+  if (record_ids.empty()) return;
+  const Projection p = project(object);
+  std::vector<std::vector<std::string>> keys;
+  keys.reserve(record_ids.size());
+  for (const std::string& id : record_ids) keys.push_back(key_input_texts(object.info, id));
+  Params params;
+  for (std::size_t i = 0; i < p.key.size(); ++i) {
+    params.push_back(Param::of_type(array_type_of(object.info, *p.key[i]), array_literal(keys, i)));
+  }
+  std::string sql = "SELECT " + p.select_list + " FROM ";
+  if (p.key.size() == 1) {
+    sql += object.info.qualified + " AS t WHERE t." + p.key[0]->quoted + " " + p.key[0]->equals +
+           " ANY ($1)";
+  } else {
+    sql += "ROWS FROM (";
+    std::string names, condition;
     for (std::size_t i = 0; i < p.key.size(); ++i) {
-        params.push_back(
-            Param::of_type(array_type_of(object.info, *p.key[i]), array_literal(keys, i)));
+      const std::string number = std::to_string(i + 1);
+      sql += std::string(i ? ", " : "") + "pg_catalog.unnest($" + number + ")";
+      names += (i ? ", k" : "k") + number;
+      condition +=
+          (i ? " AND t." : "t.") + p.key[i]->quoted + " " + p.key[i]->equals + " k.k" + number;
     }
-    std::string sql = "SELECT " + p.select_list + " FROM ";
-    if (p.key.size() == 1) {
-        sql += object.info.qualified + " AS t WHERE t." + p.key[0]->quoted + " " +
-               p.key[0]->equals + " ANY ($1)";
-    } else {
-        sql += "ROWS FROM (";
-        std::string names, condition;
-        for (std::size_t i = 0; i < p.key.size(); ++i) {
-            const std::string number = std::to_string(i + 1);
-            sql += std::string(i ? ", " : "") + "pg_catalog.unnest($" + number + ")";
-            names += (i ? ", k" : "k") + number;
-            condition += (i ? " AND t." : "t.") + p.key[i]->quoted + " " + p.key[i]->equals +
-                         " k.k" + number;
-        }
-        sql += ") AS k(" + names + ") JOIN " + object.info.qualified + " AS t ON " + condition;
-    }
-    Rows rows = spi.execute_once(sql, params, Access::read_only);
-    hand_out(p, rows, &fields, visit);
-    rows.release();
+    sql += ") AS k(" + names + ") JOIN " + object.info.qualified + " AS t ON " + condition;
+  }
+  Rows rows = spi.execute_once(sql, params, Access::read_only);
+  hand_out(p, rows, &fields, visit);
+  rows.release();
 }
 
 void read_records_after(Spi& spi, const ObjectView& object,
                         const std::optional<std::string>& cursor, std::size_t row_limit,
                         const Visit& visit) {
-    const Projection p = project(object);
-    std::string order, left, right;
+  const Projection p = project(object);
+  std::string order, left, right;
+  for (std::size_t i = 0; i < p.key.size(); ++i) {
+    order += (i ? ", t." : "t.") + p.key[i]->quoted;
+    left += (i ? ", t." : "t.") + p.key[i]->quoted;
+    right += (i ? ", $" : "$") + std::to_string(i + 1);
+  }
+  Params params;
+  std::string sql = "SELECT " + p.select_list + " FROM " + object.info.qualified + " AS t";
+  if (cursor) {
+    const std::vector<std::string> texts = key_input_texts(object.info, *cursor);
     for (std::size_t i = 0; i < p.key.size(); ++i) {
-        order += (i ? ", t." : "t.") + p.key[i]->quoted;
-        left += (i ? ", t." : "t.") + p.key[i]->quoted;
-        right += (i ? ", $" : "$") + std::to_string(i + 1);
+      params.push_back(Param::of_type(p.key[i]->base_type, texts[i]));
     }
-    Params params;
-    std::string sql = "SELECT " + p.select_list + " FROM " + object.info.qualified + " AS t";
-    if (cursor) {
-        const std::vector<std::string> texts = key_input_texts(object.info, *cursor);
-        for (std::size_t i = 0; i < p.key.size(); ++i) {
-            params.push_back(Param::of_type(p.key[i]->base_type, texts[i]));
-        }
-        sql += " WHERE (" + left + ") > (" + right + ")";
-    }
-    sql += " ORDER BY " + order + " LIMIT " + std::to_string(row_limit);
-    Rows rows = spi.execute_once(sql, params, Access::read_only);
-    hand_out(p, rows, nullptr, visit);
-    rows.release();
+    sql += " WHERE (" + left + ") > (" + right + ")";
+  }
+  sql += " ORDER BY " + order + " LIMIT " + std::to_string(row_limit);
+  Rows rows = spi.execute_once(sql, params, Access::read_only);
+  hand_out(p, rows, nullptr, visit);
+  rows.release();
 }
 
 }  // namespace objectos::server

@@ -13,11 +13,11 @@
 namespace objectos::server {
 
 struct RecordRow {
-    std::string record_id;
-    std::int64_t version = 0;
-    std::optional<std::int64_t> modified_at;  // timestamptz
-    std::optional<std::string> modified_by;
-    std::string data;
+  std::string record_id;
+  std::int64_t version = 0;
+  std::optional<std::int64_t> modified_at;  // timestamptz
+  std::optional<std::string> modified_by;
+  std::string data;
 };
 
 // Which columns' values a record's data holds: all the caller may read if `fields` is null.

@@ -1,5 +1,5 @@
-// Re-reading: the log does not hold what was there before, so an object whose view fingerprint is not
-// the checkpoint's is sent whole, in key order, paged; the cursor is in the checkpoint.
+// Re-reading: the log does not hold what was there before, so an object whose view fingerprint is
+// not the checkpoint's is sent whole, in key order, paged; the cursor is in the checkpoint.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +11,12 @@
 
 namespace objectos::server {
 
-// Brings the checkpoint's objects in line with the view: what is new or changed begins to be re-read,
-// what is not visible any more is forgotten.
+// Brings the checkpoint's objects in line with the view: what is new or changed begins to be
+// re-read, what is not visible any more is forgotten.
 void align_objects(const View& view, Checkpoint& checkpoint);
 
-// Sends up to `row_limit` rows of what is to be re-read and moves the cursors. Returns the rows sent;
-// *unfinished tells whether something is left to re-read.
+// Sends up to `row_limit` rows of what is to be re-read and moves the cursors. Returns the rows
+// sent; *unfinished tells whether something is left to re-read.
 std::size_t append_reread(Spi& spi, const View& view, const PullClient& client,
                           std::size_t row_limit, Checkpoint& checkpoint, PullRows& out,
                           bool* unfinished);

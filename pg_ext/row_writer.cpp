@@ -76,9 +76,8 @@ RowWriter& RowWriter::datum(Datum value, bool is_null) {
 
 void RowWriter::end_row() {
   pg_call([&] {
-    tuplestore_putvalues(static_cast<Tuplestorestate*>(store_),
-                         static_cast<TupleDesc>(descriptor_), values_.data(),
-                         reinterpret_cast<bool*>(nulls_.data()));
+    tuplestore_putvalues(static_cast<Tuplestorestate*>(store_), static_cast<TupleDesc>(descriptor_),
+                         values_.data(), reinterpret_cast<bool*>(nulls_.data()));
     MemoryContextReset(static_cast<MemoryContext>(row_context_));
   });
   values_.clear();

@@ -29,7 +29,8 @@ std::string plan_key(const std::string& sql, const Params& params) {
 
 void check_spi(int result, const char* what) {
   if (result < 0)
-    throw SyncError("OS000", std::string("statement failed: ") + what, SPI_result_code_string(result));
+    throw SyncError("OS000", std::string("statement failed: ") + what,
+                    SPI_result_code_string(result));
 }
 
 }  // namespace
@@ -70,8 +71,12 @@ Param Param::of_type(Oid type, std::optional<std::string_view> input) {
   return param;
 }
 
-Param Param::jsonb(std::optional<std::string_view> value) { return of_type(JSONBOID, value); }
-Param Param::uuid(std::optional<std::string_view> value) { return of_type(UUIDOID, value); }
+Param Param::jsonb(std::optional<std::string_view> value) {
+  return of_type(JSONBOID, value);
+}
+Param Param::uuid(std::optional<std::string_view> value) {
+  return of_type(UUIDOID, value);
+}
 Param Param::timestamptz(std::optional<std::string_view> value) {
   return of_type(TIMESTAMPTZOID, value);
 }
@@ -208,7 +213,9 @@ Rows Spi::execute_once(const std::string& sql, const Params& params, Access acce
   return rows;
 }
 
-int Rows::column_count() const { return table_ == nullptr ? 0 : table_->tupdesc->natts; }
+int Rows::column_count() const {
+  return table_ == nullptr ? 0 : table_->tupdesc->natts;
+}
 
 Oid Rows::column_type(int column) const {
   return TupleDescAttr(table_->tupdesc, column)->atttypid;

@@ -1,7 +1,7 @@
 // Statements through the server programming interface, and rows out.
 //
-// A session ends with finish(); when an exception passes, abort cleans it up (destructors never call the backend).
-// Values in Rows live until the session ends or release() is called.
+// A session ends with finish(); when an exception passes, abort cleans it up (destructors never
+// call the backend). Values in Rows live until the session ends or release() is called.
 #pragma once
 
 #include <cstdint>
@@ -52,18 +52,19 @@ using Params = std::vector<Param>;
 // What a statement returned. Columns and rows count from 0.
 class Rows {
  public:
-  std::size_t size() const noexcept { return size_; }      // rows returned
+  std::size_t size() const noexcept { return size_; }  // rows returned
   bool empty() const noexcept { return size_ == 0; }
   std::uint64_t affected() const noexcept { return affected_; }
   int column_count() const;
   Oid column_type(int column) const;
   bool is_null(std::size_t row, int column) const;
   Datum datum(std::size_t row, int column, bool* is_null) const;
-  std::optional<std::string> text(std::size_t row, int column) const;  // by the type's output function
+  std::optional<std::string> text(std::size_t row,
+                                  int column) const;  // by the type's output function
   std::string text_or(std::size_t row, int column, std::string_view otherwise) const;
   std::optional<std::int64_t> int8(std::size_t row, int column) const;  // of int2, int4, int8, oid
   bool boolean(std::size_t row, int column) const;                      // NULL is false
-  void release();  // frees the rows now
+  void release();                                                       // frees the rows now
 
  private:
   friend class Spi;
@@ -81,19 +82,21 @@ class Spi {
   Spi& operator=(const Spi&) = delete;
   void finish();
 
-  // Plans are kept for the backend's life, keyed by text, parameter types (and by identity: owner or caller). At most
-  // plans_kept_max of them: the cache is emptied when full.
-  Rows execute(const std::string& sql, const Params& params = {}, Access access = Access::read_write,
-               long row_limit = 0);
+  // Plans are kept for the backend's life, keyed by text, parameter types (and by identity: owner
+  // or caller). At most plans_kept_max of them: the cache is emptied when full.
+  Rows execute(const std::string& sql, const Params& params = {},
+               Access access = Access::read_write, long row_limit = 0);
   // Not cached: for texts that will not come again.
-  Rows execute_once(const std::string& sql, const Params& params = {}, Access access = Access::read_write);
+  Rows execute_once(const std::string& sql, const Params& params = {},
+                    Access access = Access::read_write);
 
  private:
   static Datum value_of(const Param& param);
   Rows run(_SPI_plan* plan, const Params& params, Access access, long row_limit);
 };
 
-// Connects, runs `work(Spi&)`, finishes. What `work` returns must not point into the session's memory.
+// Connects, runs `work(Spi&)`, finishes. What `work` returns must not point into the session's
+// memory.
 template <typename Work>
 auto with_spi(Work&& work) -> decltype(work(std::declval<Spi&>())) {
   Spi spi;
@@ -110,11 +113,13 @@ auto with_spi(Work&& work) -> decltype(work(std::declval<Spi&>())) {
 std::string quote_identifier(const std::string& name);
 std::string quote_literal(const std::string& text);
 
-// The rows of a set-returning function, in a tuplestore (materialize mode). Create it before with_spi().
+// The rows of a set-returning function, in a tuplestore (materialize mode). Create it before
+// with_spi().
 class RowWriter {
  public:
   explicit RowWriter(FunctionCall call);
-  // Fields of the row being written, in column order; each by text input of the column's type (text and json fast).
+  // Fields of the row being written, in column order; each by text input of the column's type (text
+  // and json fast).
   RowWriter& null();
   RowWriter& text(std::string_view value);
   RowWriter& text(const std::optional<std::string>& value);
@@ -128,9 +133,9 @@ class RowWriter {
  private:
   void add(Datum value, bool is_null);
   FunctionCall call_;
-  void* store_;          // Tuplestorestate*
-  void* descriptor_;     // TupleDesc
-  void* row_context_;    // MemoryContext
+  void* store_;        // Tuplestorestate*
+  void* descriptor_;   // TupleDesc
+  void* row_context_;  // MemoryContext
   std::vector<Datum> values_;
   std::vector<char> nulls_;
   std::uint64_t row_count_ = 0;

@@ -1,5 +1,5 @@
-// BEFORE UPDATE FOR EACH ROW: stamps version, time and author. A no-op update keeps all three as they were, so
-// capture sees nothing; it still counts as updated.
+// BEFORE UPDATE FOR EACH ROW: stamps version, time and author. A no-op update keeps all three as
+// they were, so capture sees nothing; it still counts as updated.
 #include "pg_ext/catalog.h"
 #include "pg_ext/identity.h"
 #include "pg_ext/pg.h"
@@ -75,7 +75,6 @@ OBJECTOS_FUNCTION(stamp) {
   const Oid version_sequence = internal_relation("version_seq");
   const std::string user = current_user_id();
   const char* user_text = user.c_str();
-  return pg_call([&] {
-    return PointerGetDatum(stamped(trigger, call->flinfo, version_sequence, user_text));
-  });
+  return pg_call(
+      [&] { return PointerGetDatum(stamped(trigger, call->flinfo, version_sequence, user_text)); });
 }

@@ -18,209 +18,216 @@ namespace objectos::server {
 namespace {
 
 void quote_json(std::string& out, std::string_view text) {
-    out += '"';
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            constexpr char hex[] = "0123456789abcdef";
-            out += "\\u00";
-            out += hex[(c >> 4) & 15];
-            out += hex[c & 15];
-        } else {
-            out += c;
-        }
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      constexpr char hex[] = "0123456789abcdef";
+      out += "\\u00";
+      out += hex[(c >> 4) & 15];
+      out += hex[c & 15];
+    } else {
+      out += c;
     }
-    out += '"';
+  }
+  out += '"';
 }
 
 void member(std::string& out, const char* name, std::string_view text) {
-    out += '"';
-    out += name;
-    out += "\":";
-    quote_json(out, text);
-    out += ',';
+  out += '"';
+  out += name;
+  out += "\":";
+  quote_json(out, text);
+  out += ',';
 }
 
-const char* truth(bool value) { return value ? "true" : "false"; }
+const char* truth(bool value) {
+  return value ? "true" : "false";
+}
 
 void describe_column(std::string& out, const ColumnInfo& column) {
-    out += '{';
-    member(out, "name", column.name);
-    out += "\"attnum\":" + std::to_string(column.attnum) + ',';
-    member(out, "type", column.type_text);
-    out += "\"type_oid\":" + std::to_string(column.type) + ',';
-    member(out, "kind", to_string(column.kind));
-    out += std::string("\"not_null\":") + truth(column.not_null) +
-           ",\"has_default\":" + truth(column.has_default) +
-           ",\"generated\":" + truth(column.generated) + '}';
+  out += '{';
+  member(out, "name", column.name);
+  out += "\"attnum\":" + std::to_string(column.attnum) + ',';
+  member(out, "type", column.type_text);
+  out += "\"type_oid\":" + std::to_string(column.type) + ',';
+  member(out, "kind", to_string(column.kind));
+  out += std::string("\"not_null\":") + truth(column.not_null) +
+         ",\"has_default\":" + truth(column.has_default) +
+         ",\"generated\":" + truth(column.generated) + '}';
 }
 
 void describe_object(std::string& out, const ObjectInfo& info) {
-    out += '{';
-    member(out, "object", info.object);
-    member(out, "schema", info.schema);
-    member(out, "table", info.table);
-    out += "\"key\":[";
-    for (std::size_t i = 0; i < info.key.size(); ++i) {
-        if (i > 0) out += ',';
-        quote_json(out, info.columns[info.key[i]].name);
-    }
-    out += "],\"columns\":[";
-    bool first = true;
-    for (const ColumnInfo& column : info.columns) {
-        if (!column.selectable) continue;
-        if (!first) out += ',';
-        first = false;
-        describe_column(out, column);
-    }
-    out += "],";
-    member(out, "strategy", info.strategy);
-    member(out, "on_conflict", info.on_conflict);
-    member(out, "deletes", info.deletes);
-    out += "\"fields\":" + (info.fields_json.empty() ? "{}" : info.fields_json) +
-           ",\"rls\":" + truth(info.row_security) + '}';
+  out += '{';
+  member(out, "object", info.object);
+  member(out, "schema", info.schema);
+  member(out, "table", info.table);
+  out += "\"key\":[";
+  for (std::size_t i = 0; i < info.key.size(); ++i) {
+    if (i > 0) out += ',';
+    quote_json(out, info.columns[info.key[i]].name);
+  }
+  out += "],\"columns\":[";
+  bool first = true;
+  for (const ColumnInfo& column : info.columns) {
+    if (!column.selectable) continue;
+    if (!first) out += ',';
+    first = false;
+    describe_column(out, column);
+  }
+  out += "],";
+  member(out, "strategy", info.strategy);
+  member(out, "on_conflict", info.on_conflict);
+  member(out, "deletes", info.deletes);
+  out += "\"fields\":" + (info.fields_json.empty() ? "{}" : info.fields_json) +
+         ",\"rls\":" + truth(info.row_security) + '}';
 }
 
 // The roles the caller is a member of, directly or not, itself included.
 std::set<Oid> memberships() {
-    std::set<Oid> roles{pg_call([] { return GetUserId(); })};
-    std::vector<Oid> open(roles.begin(), roles.end());
-    while (!open.empty()) {
-        const Oid role = open.back();
-        open.pop_back();
-        const auto found = pg_call([&] {
-            struct Found {
-                Oid* oids;
-                int count;
-            } f{};
-            CatCList* list = SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(role));
-            f.oids = static_cast<Oid*>(palloc(sizeof(Oid) * (list->n_members + 1)));
-            for (int i = 0; i < list->n_members; ++i) {
-                HeapTuple tuple = &list->members[i]->tuple;
-                f.oids[f.count++] = reinterpret_cast<Form_pg_auth_members>(GETSTRUCT(tuple))->roleid;
-            }
-            ReleaseSysCacheList(list);
-            return f;
-        });
-        for (int i = 0; i < found.count; ++i) {
-            if (roles.insert(found.oids[i]).second) open.push_back(found.oids[i]);
-        }
+  std::set<Oid> roles{pg_call([] { return GetUserId(); })};
+  std::vector<Oid> open(roles.begin(), roles.end());
+  while (!open.empty()) {
+    const Oid role = open.back();
+    open.pop_back();
+    const auto found = pg_call([&] {
+      struct Found {
+        Oid* oids;
+        int count;
+      } f{};
+      CatCList* list = SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(role));
+      f.oids = static_cast<Oid*>(palloc(sizeof(Oid) * (list->n_members + 1)));
+      for (int i = 0; i < list->n_members; ++i) {
+        HeapTuple tuple = &list->members[i]->tuple;
+        f.oids[f.count++] = reinterpret_cast<Form_pg_auth_members>(GETSTRUCT(tuple))->roleid;
+      }
+      ReleaseSysCacheList(list);
+      return f;
+    });
+    for (int i = 0; i < found.count; ++i) {
+      if (roles.insert(found.oids[i]).second) open.push_back(found.oids[i]);
     }
-    return roles;
+  }
+  return roles;
 }
 
 // Text that changes when a policy of the table does.
 std::string policies_of(Oid relid) {
-    const char* text = pg_call([&] {
-        StringInfoData out;
-        initStringInfo(&out);
-        Relation policies = table_open(PolicyRelationId, AccessShareLock);
-        ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
-                    ObjectIdGetDatum(relid));
-        SysScanDesc scan =
-            systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true, nullptr, 1, &key);
-        HeapTuple tuple;
-        while ((tuple = systable_getnext(scan)) != nullptr) {
-            for (int i = 1; i <= RelationGetDescr(policies)->natts; ++i) {
-                char* value = SPI_getvalue(tuple, RelationGetDescr(policies), i);
-                appendStringInfo(&out, "%s\n", value ? value : "");
-            }
-        }
-        systable_endscan(scan);
-        table_close(policies, AccessShareLock);
-        return static_cast<const char*>(out.data);
-    });
-    return text;
+  const char* text = pg_call([&] {
+    StringInfoData out;
+    initStringInfo(&out);
+    Relation policies = table_open(PolicyRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(relid));
+    SysScanDesc scan =
+        systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while ((tuple = systable_getnext(scan)) != nullptr) {
+      for (int i = 1; i <= RelationGetDescr(policies)->natts; ++i) {
+        char* value = SPI_getvalue(tuple, RelationGetDescr(policies), i);
+        appendStringInfo(&out, "%s\n", value ? value : "");
+      }
+    }
+    systable_endscan(scan);
+    table_close(policies, AccessShareLock);
+    return static_cast<const char*>(out.data);
+  });
+  return text;
 }
 
 std::uint64_t fingerprint_of(const ObjectInfo& info, const std::set<Oid>& roles) {
-    std::string text = std::to_string(info.relid) + '|' + std::to_string(info.row_security);
-    for (const std::size_t key : info.key) text += "|k" + std::to_string(info.columns[key].attnum);
-    for (const ColumnInfo& column : info.columns) {
-        if (!column.selectable) continue;
-        text += "|c" + std::to_string(column.attnum) + ':' + std::to_string(column.type);
-    }
-    if (info.row_security) {
-        for (const Oid role : roles) text += "|r" + std::to_string(role);
-        text += '|' + policies_of(info.relid);
-    }
-    return fnv1a64(text);
+  std::string text = std::to_string(info.relid) + '|' + std::to_string(info.row_security);
+  for (const std::size_t key : info.key) text += "|k" + std::to_string(info.columns[key].attnum);
+  for (const ColumnInfo& column : info.columns) {
+    if (!column.selectable) continue;
+    text += "|c" + std::to_string(column.attnum) + ':' + std::to_string(column.type);
+  }
+  if (info.row_security) {
+    for (const Oid role : roles) text += "|r" + std::to_string(role);
+    text += '|' + policies_of(info.relid);
+  }
+  return fnv1a64(text);
 }
 
 bool readable(Oid relid, std::int16_t attnum) {
-    return pg_call([&] {
-        return pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
-               pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
-    });
+  return pg_call([&] {
+    return pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+           pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+  });
 }
 
 // The relation's file as the active snapshot sees it, and as it is now.
 void require_storage_seen(const ObjectInfo& info) {
-    const bool same = pg_call([&] {
-        LockRelationOid(info.relid, AccessShareLock);
-        Relation classes = table_open(RelationRelationId, AccessShareLock);
-        ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
-                    ObjectIdGetDatum(info.relid));
-        SysScanDesc scan =
-            systable_beginscan(classes, ClassOidIndexId, true, GetActiveSnapshot(), 1, &key);
-        HeapTuple seen = systable_getnext(scan);
-        Relation now = try_relation_open(info.relid, AccessShareLock);
-        bool equal = false;
-        if (seen != nullptr && now != nullptr) {
-            auto* form = reinterpret_cast<Form_pg_class>(GETSTRUCT(seen));
-            equal = form->relfilenode == now->rd_rel->relfilenode;
-        }
-        if (now != nullptr) relation_close(now, NoLock);
-        systable_endscan(scan);
-        table_close(classes, AccessShareLock);
-        return equal;
-    });
-    if (!same) {
-        throw SyncError("40001",
-                        "the table of object \"" + info.object + "\" was rewritten or truncated "
-                        "after this transaction's snapshot was taken",
-                        "The snapshot would see it empty.", "Begin a new transaction and pull again.");
+  const bool same = pg_call([&] {
+    LockRelationOid(info.relid, AccessShareLock);
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(info.relid));
+    SysScanDesc scan =
+        systable_beginscan(classes, ClassOidIndexId, true, GetActiveSnapshot(), 1, &key);
+    HeapTuple seen = systable_getnext(scan);
+    Relation now = try_relation_open(info.relid, AccessShareLock);
+    bool equal = false;
+    if (seen != nullptr && now != nullptr) {
+      auto* form = reinterpret_cast<Form_pg_class>(GETSTRUCT(seen));
+      equal = form->relfilenode == now->rd_rel->relfilenode;
     }
+    if (now != nullptr) relation_close(now, NoLock);
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    return equal;
+  });
+  if (!same) {
+    throw SyncError("40001",
+                    "the table of object \"" + info.object +
+                        "\" was rewritten or truncated "
+                        "after this transaction's snapshot was taken",
+                    "The snapshot would see it empty.", "Begin a new transaction and pull again.");
+  }
 }
 
 View build_view(const std::string& epoch, bool lock) {
-    View view;
-    std::set<Oid> roles;
-    view.schema_json = "{\"epoch\":";
-    quote_json(view.schema_json, epoch);
-    view.schema_json += ",\"protocol\":1,\"objects\":[";
-    for (ObjectInfo& info : all_objects()) {
-        if (!info.visible) continue;
-        if (lock) require_storage_seen(info);
-        if (info.row_security && roles.empty()) roles = memberships();
-        if (!view.objects.empty()) view.schema_json += ',';
-        describe_object(view.schema_json, info);
-        ObjectView object;
-        object.fingerprint = fingerprint_of(info, roles);
-        object.modified_at_readable = readable(info.relid, info.modified_at_attnum);
-        object.modified_by_readable = readable(info.relid, info.modified_by_attnum);
-        object.info = std::move(info);
-        view.objects.push_back(std::move(object));
-    }
-    view.schema_json += "]}";
-    view.schema_fingerprint = fnv1a64(view.schema_json);
-    return view;
+  View view;
+  std::set<Oid> roles;
+  view.schema_json = "{\"epoch\":";
+  quote_json(view.schema_json, epoch);
+  view.schema_json += ",\"protocol\":1,\"objects\":[";
+  for (ObjectInfo& info : all_objects()) {
+    if (!info.visible) continue;
+    if (lock) require_storage_seen(info);
+    if (info.row_security && roles.empty()) roles = memberships();
+    if (!view.objects.empty()) view.schema_json += ',';
+    describe_object(view.schema_json, info);
+    ObjectView object;
+    object.fingerprint = fingerprint_of(info, roles);
+    object.modified_at_readable = readable(info.relid, info.modified_at_attnum);
+    object.modified_by_readable = readable(info.relid, info.modified_by_attnum);
+    object.info = std::move(info);
+    view.objects.push_back(std::move(object));
+  }
+  view.schema_json += "]}";
+  view.schema_fingerprint = fnv1a64(view.schema_json);
+  return view;
 }
 
 }  // namespace
 
 const ObjectView* View::find(const std::string& object) const {
-    for (const ObjectView& view : objects) {
-        if (view.info.object == object) return &view;
-    }
-    return nullptr;
+  for (const ObjectView& view : objects) {
+    if (view.info.object == object) return &view;
+  }
+  return nullptr;
 }
 
-View open_view(const std::string& epoch) { return build_view(epoch, true); }
-View describe_view(const std::string& epoch) { return build_view(epoch, false); }
+View open_view(const std::string& epoch) {
+  return build_view(epoch, true);
+}
+View describe_view(const std::string& epoch) {
+  return build_view(epoch, false);
+}
 
 }  // namespace objectos::server

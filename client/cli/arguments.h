@@ -7,15 +7,15 @@
 namespace objectos::cli {
 
 struct Arguments {
-    std::string verb;
-    std::vector<std::string> operands;
-    std::string server;      // --server
-    std::string values;      // --values (resolve)
-    bool json = false;
-    bool force = false;
-    bool quiet = false;
-    bool help = false;
-    bool version = false;
+  std::string verb;
+  std::vector<std::string> operands;
+  std::string server;  // --server
+  std::string values;  // --values (resolve)
+  bool json = false;
+  bool force = false;
+  bool quiet = false;
+  bool help = false;
+  bool version = false;
 };
 
 // Throws objectos::Error (usage) and names the argument.

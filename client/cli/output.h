@@ -10,26 +10,26 @@
 namespace objectos::cli {
 
 class Output {
-public:
-    Output(bool json, bool quiet);
-    bool json() const { return json_; }
+ public:
+  Output(bool json, bool quiet);
+  bool json() const { return json_; }
 
-    void progress(const Progress& progress);
-    void end_progress();
-    void result(const SyncResult& result, const Status& status);
-    void status(const Status& status);
-    void pending(const std::vector<PendingMutation>& list);
-    void conflicts(const std::vector<Conflict>& list);
-    void verdict(const Verdict& verdict);
-    void done(const std::string& sentence);
-    void error(const Error& error, int exit_code);
+  void progress(const Progress& progress);
+  void end_progress();
+  void result(const SyncResult& result, const Status& status);
+  void status(const Status& status);
+  void pending(const std::vector<PendingMutation>& list);
+  void conflicts(const std::vector<Conflict>& list);
+  void verdict(const Verdict& verdict);
+  void done(const std::string& sentence);
+  void error(const Error& error, int exit_code);
 
-private:
-    std::string colour(const char* code, const std::string& text) const;
-    void verdict_line(const Verdict& verdict) const;
+ private:
+  std::string colour(const char* code, const std::string& text) const;
+  void verdict_line(const Verdict& verdict) const;
 
-    bool json_, quiet_, colour_, bar_;
-    bool bar_drawn_ = false;
+  bool json_, quiet_, colour_, bar_;
+  bool bar_drawn_ = false;
 };
 
 }  // namespace objectos::cli

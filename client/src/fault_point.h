@@ -1,6 +1,6 @@
 // Named places where a test may kill the process: OBJECTOS_FAULT=name[:n] ends it with SIGKILL when
-// the n-th (default first) call of fault_point("name") is reached. Without the variable a call costs
-// one read of a static flag.
+// the n-th (default first) call of fault_point("name") is reached. Without the variable a call
+// costs one read of a static flag.
 #pragma once
 
 #include <csignal>

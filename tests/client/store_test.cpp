@@ -39,8 +39,9 @@ struct File {
   }
   int shell(const std::string& sql) {
     std::ofstream(directory / "in.sql") << sql << "\n";
-    return std::system(("sqlite3 -bail " + path + " <" + (directory / "in.sql").string() +
-                        " >/dev/null 2>&1").c_str());
+    return std::system(
+        ("sqlite3 -bail " + path + " <" + (directory / "in.sql").string() + " >/dev/null 2>&1")
+            .c_str());
   }
   RoundResult round(std::vector<PulledRow> rows) {
     auto applier = db->begin_round();
@@ -103,7 +104,8 @@ TEST_CASE("an offline edit from the sqlite3 shell is queued once, with what chan
   CHECK(file.db->verify_local().empty());
 }
 
-TEST_CASE("INSERT OR REPLACE over a row and UPSERT are updates; a changed key is delete and insert") {
+TEST_CASE(
+    "INSERT OR REPLACE over a row and UPSERT are updates; a changed key is delete and insert") {
   File file;
   file.round({pulled("insert", "1", whole("1", "A"), 7)});
   REQUIRE(file.shell("INSERT OR REPLACE INTO \"order\"(id,n) VALUES('1',5);") == 0);
@@ -143,7 +145,8 @@ TEST_CASE("a pulled change to a record with pending work moves the base image, n
   CHECK(holds(file.row("1"), R"("n":9)"));
 }
 
-TEST_CASE("a rejected mutation leaves at once and the row goes back; an absorbed one stays as sent") {
+TEST_CASE(
+    "a rejected mutation leaves at once and the row goes back; an absorbed one stays as sent") {
   File file;
   file.round({pulled("insert", "1", whole("1", "A"), 1)});
   file.shell("UPDATE \"order\" SET n=8; UPDATE \"order\" SET ok=0;");
@@ -163,7 +166,8 @@ TEST_CASE("a rejected mutation leaves at once and the row goes back; an absorbed
 
 TEST_CASE("a re-read drops what was not sent; a truncate drops older records") {
   File file;
-  file.round({pulled("insert", "1", whole("1", "A"), 1), pulled("insert", "2", whole("2", "B"), 2)});
+  file.round(
+      {pulled("insert", "1", whole("1", "A"), 1), pulled("insert", "2", whole("2", "B"), 2)});
   PulledRow begin = pulled("begin", "", "", 0), end = pulled("end", "", "", 0);
   begin.kind = end.kind = "reread";
   file.round({begin, pulled("insert", "2", whole("2", "B"), 2), end});

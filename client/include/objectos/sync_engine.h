@@ -24,118 +24,118 @@ namespace objectos {
 
 // The pause policy after failures and the loop's clock; replaceable in tests.
 struct Timing {
-    std::chrono::milliseconds interval{30'000};     // between two syncs of the background loop
-    std::chrono::milliseconds backoff_first{1'000}; // upper bound of the first retry's pause
-    std::chrono::milliseconds backoff_max{300'000}; // upper bound of every retry's pause
-    std::chrono::milliseconds connect_timeout{10'000};
-    // A number in [0, 1); by default a real random generator. Full jitter: pause = random * bound.
-    std::function<double()> random;
-    // Milliseconds since the Unix epoch; by default the system clock.
-    std::function<std::int64_t()> now_ms;
+  std::chrono::milliseconds interval{30'000};      // between two syncs of the background loop
+  std::chrono::milliseconds backoff_first{1'000};  // upper bound of the first retry's pause
+  std::chrono::milliseconds backoff_max{300'000};  // upper bound of every retry's pause
+  std::chrono::milliseconds connect_timeout{10'000};
+  // A number in [0, 1); by default a real random generator. Full jitter: pause = random * bound.
+  std::function<double()> random;
+  // Milliseconds since the Unix epoch; by default the system clock.
+  std::function<std::int64_t()> now_ms;
 };
 
 struct Options {
-    std::string database;              // path of the SQLite file
-    // Connection string or URI, as libpq takes it. Empty: the one the file was cloned from.
-    // A password in it is used for connecting and never stored or logged; better: ~/.pgpass,
-    // PGPASSWORD or a service file.
-    std::string server{};
-    std::string device{};              // free text for people; shown in the server's client list
-    int page_mutations = 1000;         // rows examined per page of a pull, 1 to 10,000
-    int push_mutations = 500;          // mutations per push request, 1 to 1,000
-    Timing timing{};
-    // Called from whatever thread works; must not throw. No password ever reaches it.
-    std::function<void(LogLevel, const std::string&)> logger{};
+  std::string database;  // path of the SQLite file
+  // Connection string or URI, as libpq takes it. Empty: the one the file was cloned from.
+  // A password in it is used for connecting and never stored or logged; better: ~/.pgpass,
+  // PGPASSWORD or a service file.
+  std::string server{};
+  std::string device{};       // free text for people; shown in the server's client list
+  int page_mutations = 1000;  // rows examined per page of a pull, 1 to 10,000
+  int push_mutations = 500;   // mutations per push request, 1 to 1,000
+  Timing timing{};
+  // Called from whatever thread works; must not throw. No password ever reaches it.
+  std::function<void(LogLevel, const std::string&)> logger{};
 };
 
 // Keeps a listener registered while it lives. Movable; may outlive the engine. Destroying it
 // from within its own callback is allowed; a callback already running on another thread may
 // still finish afterwards.
 class Subscription {
-public:
-    Subscription() = default;
-    explicit Subscription(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
-    Subscription(Subscription&& other) noexcept : cancel_(std::move(other.cancel_)) {
-        other.cancel_ = nullptr;
+ public:
+  Subscription() = default;
+  explicit Subscription(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
+  Subscription(Subscription&& other) noexcept : cancel_(std::move(other.cancel_)) {
+    other.cancel_ = nullptr;
+  }
+  Subscription& operator=(Subscription&& other) noexcept {
+    if (this != &other) {
+      cancel();
+      cancel_ = std::move(other.cancel_);
+      other.cancel_ = nullptr;
     }
-    Subscription& operator=(Subscription&& other) noexcept {
-        if (this != &other) {
-            cancel();
-            cancel_ = std::move(other.cancel_);
-            other.cancel_ = nullptr;
-        }
-        return *this;
+    return *this;
+  }
+  ~Subscription() { cancel(); }
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+  void cancel() {
+    if (cancel_) {
+      auto call = std::move(cancel_);
+      cancel_ = nullptr;
+      call();
     }
-    ~Subscription() { cancel(); }
-    Subscription(const Subscription&) = delete;
-    Subscription& operator=(const Subscription&) = delete;
-    void cancel() {
-        if (cancel_) {
-            auto call = std::move(cancel_);
-            cancel_ = nullptr;
-            call();
-        }
-    }
+  }
 
-private:
-    std::function<void()> cancel_;
+ private:
+  std::function<void()> cancel_;
 };
 
 class SyncEngine {
-public:
-    // Opens nothing yet: the file is opened (or by clone() created) at the first use.
-    explicit SyncEngine(Options options);
-    // Stops the loop (see stop()) and closes the file.
-    ~SyncEngine();
-    SyncEngine(const SyncEngine&) = delete;
-    SyncEngine& operator=(const SyncEngine&) = delete;
+ public:
+  // Opens nothing yet: the file is opened (or by clone() created) at the first use.
+  explicit SyncEngine(Options options);
+  // Stops the loop (see stop()) and closes the file.
+  ~SyncEngine();
+  SyncEngine(const SyncEngine&) = delete;
+  SyncEngine& operator=(const SyncEngine&) = delete;
 
-    // Makes a new file and fills it from the server: one consistent cut. A file left incomplete
-    // by an interrupted clone is started over. Error usage/"file_exists" when the file is
-    // already a complete replica.
-    SyncResult clone();
+  // Makes a new file and fills it from the server: one consistent cut. A file left incomplete
+  // by an interrupted clone is started over. Error usage/"file_exists" when the file is
+  // already a complete replica.
+  SyncResult clone();
 
-    // Starts the background loop: at once, then every `interval`, with backoff after failures.
-    // Stops by itself on auth, fork and upgrade errors (see Status::last_error). Idempotent.
-    void start();
-    // Ends the loop and cancels a running exchange; returns when the thread is gone. What was
-    // committed stays, the rest is done again by the next sync. Idempotent.
-    void stop();
+  // Starts the background loop: at once, then every `interval`, with backoff after failures.
+  // Stops by itself on auth, fork and upgrade errors (see Status::last_error). Idempotent.
+  void start();
+  // Ends the loop and cancels a running exchange; returns when the thread is gone. What was
+  // committed stays, the rest is done again by the next sync. Idempotent.
+  void stop();
 
-    // Push, pull, acknowledge; one attempt (serialisation failures are retried within it).
-    SyncResult sync_now();
-    SyncResult push_now();  // push only: verdicts are stored, rows come with the next pull
-    SyncResult pull_now();  // pull and acknowledge only
-    // Until a sync begun after this call has ended well and the queue is empty; false on
-    // timeout. Needs start().
-    bool wait_until_synced(std::chrono::milliseconds timeout);
+  // Push, pull, acknowledge; one attempt (serialisation failures are retried within it).
+  SyncResult sync_now();
+  SyncResult push_now();  // push only: verdicts are stored, rows come with the next pull
+  SyncResult pull_now();  // pull and acknowledge only
+  // Until a sync begun after this call has ended well and the queue is empty; false on
+  // timeout. Needs start().
+  bool wait_until_synced(std::chrono::milliseconds timeout);
 
-    Status status();
-    Progress progress();
-    std::vector<PendingMutation> pending();
-    std::vector<Conflict> conflicts();    // the open ones, as of the last pull
-    std::vector<RejectedMutation> rejections();  // not yet dismissed
-    // Ends a manual conflict on the server, then pulls. `resolution`: client_wins, server_wins.
-    Verdict resolve(const std::string& conflict_id, const std::string& resolution);
-    // The same with values per field: a JSON object in wire form.
-    Verdict resolve_with(const std::string& conflict_id, const std::string& values_json);
+  Status status();
+  Progress progress();
+  std::vector<PendingMutation> pending();
+  std::vector<Conflict> conflicts();           // the open ones, as of the last pull
+  std::vector<RejectedMutation> rejections();  // not yet dismissed
+  // Ends a manual conflict on the server, then pulls. `resolution`: client_wins, server_wins.
+  Verdict resolve(const std::string& conflict_id, const std::string& resolution);
+  // The same with values per field: a JSON object in wire form.
+  Verdict resolve_with(const std::string& conflict_id, const std::string& values_json);
 
-    // Takes triggers and every table of ours out of the file and leaves a plain SQLite
-    // database. Error usage/"pending_mutations" if unsent edits would be lost, unless `force`.
-    void detach(bool force = false);
+  // Takes triggers and every table of ours out of the file and leaves a plain SQLite
+  // database. Error usage/"pending_mutations" if unsent edits would be lost, unless `force`.
+  void detach(bool force = false);
 
-    // Listeners. `object` empty: all objects. See the thread rules above.
-    [[nodiscard]] Subscription on_change(const std::string& object,
-                                         std::function<void(const Change&)> callback);
-    [[nodiscard]] Subscription on_status(std::function<void(const Status&)> callback);
-    [[nodiscard]] Subscription on_progress(std::function<void(const Progress&)> callback);
-    [[nodiscard]] Subscription on_conflict(std::function<void(const Conflict&)> callback);
-    [[nodiscard]] Subscription on_rejection(std::function<void(const RejectedMutation&)> callback);
-    [[nodiscard]] Subscription on_verdict(std::function<void(const Verdict&)> callback);
+  // Listeners. `object` empty: all objects. See the thread rules above.
+  [[nodiscard]] Subscription on_change(const std::string& object,
+                                       std::function<void(const Change&)> callback);
+  [[nodiscard]] Subscription on_status(std::function<void(const Status&)> callback);
+  [[nodiscard]] Subscription on_progress(std::function<void(const Progress&)> callback);
+  [[nodiscard]] Subscription on_conflict(std::function<void(const Conflict&)> callback);
+  [[nodiscard]] Subscription on_rejection(std::function<void(const RejectedMutation&)> callback);
+  [[nodiscard]] Subscription on_verdict(std::function<void(const Verdict&)> callback);
 
-private:
-    class Impl;
-    std::unique_ptr<Impl> impl_;
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 // "objectos_sync 0.1.0": the library's version.

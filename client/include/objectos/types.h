@@ -18,100 +18,100 @@ const char* phase_name(Phase phase) noexcept;
 
 // How far the present work is. Totals are 0 while they are not known; counts are exact.
 struct Progress {
-    Phase phase = Phase::idle;
-    std::int64_t pushed = 0;        // mutations with a verdict in this sync
-    std::int64_t push_total = 0;    // mutations that were waiting when it began
-    std::int64_t pulled = 0;        // rows received in this round or clone
-    std::int64_t pull_total = 0;    // 0: not known
-    std::int64_t bytes = 0;         // payload bytes received
-    std::string object;             // the one being read by a clone, otherwise empty
+  Phase phase = Phase::idle;
+  std::int64_t pushed = 0;      // mutations with a verdict in this sync
+  std::int64_t push_total = 0;  // mutations that were waiting when it began
+  std::int64_t pulled = 0;      // rows received in this round or clone
+  std::int64_t pull_total = 0;  // 0: not known
+  std::int64_t bytes = 0;       // payload bytes received
+  std::string object;           // the one being read by a clone, otherwise empty
 };
 
 // The state of the local file and of its last exchange with the server.
 struct Status {
-    Phase phase = Phase::idle;
-    bool online = false;              // the last exchange reached the server
-    bool complete = false;            // the initial sync is done
-    std::int64_t pending = 0;         // mutations without a verdict
-    std::int64_t conflicts = 0;       // open manual conflicts
-    std::int64_t rejections = 0;      // refused mutations not yet dismissed
-    std::string client_id;
-    std::string user_id;              // as the server knows this user; empty before the first sync
-    std::string server;               // connection string without a password
-    std::string epoch;
-    std::string last_sync;            // ISO 8601, UTC; empty: never
-    std::optional<std::string> last_error;
-    std::int64_t failures = 0;        // failed attempts in a row
-    std::int64_t retry_delay_ms = 0;  // pause before the next attempt after a failure
-    std::vector<std::string> objects;
+  Phase phase = Phase::idle;
+  bool online = false;          // the last exchange reached the server
+  bool complete = false;        // the initial sync is done
+  std::int64_t pending = 0;     // mutations without a verdict
+  std::int64_t conflicts = 0;   // open manual conflicts
+  std::int64_t rejections = 0;  // refused mutations not yet dismissed
+  std::string client_id;
+  std::string user_id;  // as the server knows this user; empty before the first sync
+  std::string server;   // connection string without a password
+  std::string epoch;
+  std::string last_sync;  // ISO 8601, UTC; empty: never
+  std::optional<std::string> last_error;
+  std::int64_t failures = 0;        // failed attempts in a row
+  std::int64_t retry_delay_ms = 0;  // pause before the next attempt after a failure
+  std::vector<std::string> objects;
 };
 
 // One record that a pull changed in the local file. Delivered after the SQLite commit.
 struct Change {
-    std::string object;
-    std::string record_id;
-    std::string operation;            // insert, update, delete, truncate
-    std::optional<std::int64_t> version;
+  std::string object;
+  std::string record_id;
+  std::string operation;  // insert, update, delete, truncate
+  std::optional<std::int64_t> version;
 };
 
 // What became of a pushed mutation.
 struct Verdict {
-    std::string mutation_id;
-    std::string object;
-    std::string record_id;
-    std::string operation;
-    std::string status;               // applied, merged, conflict, rejected
-    bool duplicate = false;           // an answer to a repeated push
-    std::optional<std::int64_t> version;
-    std::string reason;               // empty, version_mismatch, constraint_violation, ...
-    std::string resolution;           // empty, client_wins, server_wins, manual, merged
-    std::string detail;               // JSON object, or empty
+  std::string mutation_id;
+  std::string object;
+  std::string record_id;
+  std::string operation;
+  std::string status;      // applied, merged, conflict, rejected
+  bool duplicate = false;  // an answer to a repeated push
+  std::optional<std::int64_t> version;
+  std::string reason;      // empty, version_mismatch, constraint_violation, ...
+  std::string resolution;  // empty, client_wins, server_wins, manual, merged
+  std::string detail;      // JSON object, or empty
 };
 
 // A manual conflict that waits for somebody's decision.
 struct Conflict {
-    std::string conflict_id;
-    std::string mutation_id;
-    std::string object;
-    std::string record_id;
-    std::string reason;
-    std::string status;               // open, resolved
-    std::string base;                 // JSON object per colliding field: before both edits
-    std::string client;               // ... what the device wrote
-    std::string server;               // ... what the server holds
+  std::string conflict_id;
+  std::string mutation_id;
+  std::string object;
+  std::string record_id;
+  std::string reason;
+  std::string status;  // open, resolved
+  std::string base;    // JSON object per colliding field: before both edits
+  std::string client;  // ... what the device wrote
+  std::string server;  // ... what the server holds
 };
 
 // A mutation the server refused. The local row is back at the server's state.
 struct RejectedMutation {
-    std::string mutation_id;
-    std::string object;
-    std::string record_id;
-    std::string operation;
-    std::string reason;
-    std::string detail;               // JSON object {sqlstate, message, constraint, ...}
-    std::string before;               // JSON row before the local edit was undone, or empty
-    std::string after;                // JSON row afterwards, or empty
+  std::string mutation_id;
+  std::string object;
+  std::string record_id;
+  std::string operation;
+  std::string reason;
+  std::string detail;  // JSON object {sqlstate, message, constraint, ...}
+  std::string before;  // JSON row before the local edit was undone, or empty
+  std::string after;   // JSON row afterwards, or empty
 };
 
 // A mutation in the queue, oldest first.
 struct PendingMutation {
-    std::string id;
-    std::int64_t client_sequence = 0;
-    std::string object;
-    std::string record_id;
-    std::string operation;
-    std::string data;                 // JSON object
-    std::string timestamp;            // ISO 8601, UTC
-    std::optional<std::int64_t> version;
-    std::string state;                // pending, in_flight, judged
+  std::string id;
+  std::int64_t client_sequence = 0;
+  std::string object;
+  std::string record_id;
+  std::string operation;
+  std::string data;       // JSON object
+  std::string timestamp;  // ISO 8601, UTC
+  std::optional<std::int64_t> version;
+  std::string state;  // pending, in_flight, judged
 };
 
 // What one sync did.
 struct SyncResult {
-    std::vector<Verdict> verdicts;
-    std::int64_t pulled = 0;          // rows received
-    std::int64_t changes = 0;         // records changed locally by the pull
-    bool resynced = false;            // the replica was read anew (queue kept)
+  std::vector<Verdict> verdicts;
+  std::int64_t pulled = 0;   // rows received
+  std::int64_t changes = 0;  // records changed locally by the pull
+  bool resynced = false;     // the replica was read anew (queue kept)
 };
 
 enum class LogLevel { debug, info, warning, error };

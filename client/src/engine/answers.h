@@ -11,10 +11,10 @@
 namespace objectos {
 
 struct HelloAnswer {
-    std::string epoch;
-    std::string server_time;
-    std::string user_id;
-    std::optional<std::int64_t> high_water;
+  std::string epoch;
+  std::string server_time;
+  std::string user_id;
+  std::optional<std::int64_t> high_water;
 };
 
 // Refuses another protocol number with class upgrade, code "OS013".

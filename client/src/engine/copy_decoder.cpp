@@ -15,8 +15,8 @@ constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
 constexpr std::size_t kHeaderBytes = 19;  // signature, flags, length of the header's extension
 
 struct FormatName {
-    std::string_view name;
-    CopyFormat format;
+  std::string_view name;
+  CopyFormat format;
 };
 constexpr FormatName kFormats[] = {
     {"text", CopyFormat::text},
@@ -38,144 +38,144 @@ constexpr FormatName kFormats[] = {
 };
 
 [[noreturn]] void malformed(const std::string& detail) {
-    throw Error(ErrorClass::internal, "copy_malformed",
-                "The server's COPY stream is not what this version expects.", detail,
-                "Install the same version of objectos_sync on both sides.");
+  throw Error(ErrorClass::internal, "copy_malformed",
+              "The server's COPY stream is not what this version expects.", detail,
+              "Install the same version of objectos_sync on both sides.");
 }
 
 std::uint64_t big_endian(std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
-    return value;
+  std::uint64_t value = 0;
+  for (char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
+  return value;
 }
 
 std::uint64_t fixed(const CopyColumn& column, std::string_view field, std::size_t width) {
-    if (field.size() != width) {
-        malformed("column " + column.name + ": " + std::to_string(field.size()) + " bytes");
-    }
-    return big_endian(field);
+  if (field.size() != width) {
+    malformed("column " + column.name + ": " + std::to_string(field.size()) + " bytes");
+  }
+  return big_endian(field);
 }
 
 // The double whose shortest text is the float's: 0.1f becomes 0.1, not 0.10000000149.
 double widen(float value) {
-    if (std::isnan(value) || std::isinf(value)) return value;
-    std::string text = format_float4(value);
-    double wide = 0;
-    std::from_chars(text.data(), text.data() + text.size(), wide);
-    return wide;
+  if (std::isnan(value) || std::isinf(value)) return value;
+  std::string text = format_float4(value);
+  double wide = 0;
+  std::from_chars(text.data(), text.data() + text.size(), wide);
+  return wide;
 }
 
 }  // namespace
 
 CopyFormat copy_format(std::string_view name) {
-    for (const FormatName& known : kFormats) {
-        if (known.name == name) return known.format;
-    }
-    throw Error(ErrorClass::upgrade, "copy_format_unknown",
-                "The server sends a column in a form this version does not know.",
-                std::string(name), "Install the same version of objectos_sync on both sides.");
+  for (const FormatName& known : kFormats) {
+    if (known.name == name) return known.format;
+  }
+  throw Error(ErrorClass::upgrade, "copy_format_unknown",
+              "The server sends a column in a form this version does not know.", std::string(name),
+              "Install the same version of objectos_sync on both sides.");
 }
 
 void CopyDecoder::feed(std::string_view bytes) {
-    std::string_view rest = bytes;
-    if (!buffer_.empty()) {
-        buffer_.append(bytes);
-        rest = buffer_;
-    }
-    std::size_t used = 0;
-    if (!header_done_ && take_header(rest, used)) header_done_ = true;
-    while (header_done_ && !trailer_seen_ && take_row(rest, used)) {
-    }
-    std::string left(rest.substr(used));
-    buffer_ = std::move(left);
+  std::string_view rest = bytes;
+  if (!buffer_.empty()) {
+    buffer_.append(bytes);
+    rest = buffer_;
+  }
+  std::size_t used = 0;
+  if (!header_done_ && take_header(rest, used)) header_done_ = true;
+  while (header_done_ && !trailer_seen_ && take_row(rest, used)) {
+  }
+  std::string left(rest.substr(used));
+  buffer_ = std::move(left);
 }
 
 void CopyDecoder::finish() const {
-    if (!trailer_seen_) malformed("the stream ended early");
+  if (!trailer_seen_) malformed("the stream ended early");
 }
 
 bool CopyDecoder::take_header(std::string_view rest, std::size_t& used) const {
-    if (rest.size() < kHeaderBytes) return false;
-    if (rest.substr(0, kSignature.size()) != kSignature) malformed("no COPY signature");
-    std::size_t extension = big_endian(rest.substr(15, 4));
-    if (rest.size() - kHeaderBytes < extension) return false;
-    used = kHeaderBytes + extension;
-    return true;
+  if (rest.size() < kHeaderBytes) return false;
+  if (rest.substr(0, kSignature.size()) != kSignature) malformed("no COPY signature");
+  std::size_t extension = big_endian(rest.substr(15, 4));
+  if (rest.size() - kHeaderBytes < extension) return false;
+  used = kHeaderBytes + extension;
+  return true;
 }
 
 bool CopyDecoder::take_row(std::string_view rest, std::size_t& used) {
-    std::size_t at = used;
-    if (rest.size() - at < 2) return false;
-    int count = static_cast<std::int16_t>(big_endian(rest.substr(at, 2)));
-    at += 2;
-    if (count == -1) {
-        trailer_seen_ = true;
-        used = at;
-        return false;
-    }
-    if (static_cast<std::size_t>(count) != columns_.size()) {
-        malformed(std::to_string(count) + " columns instead of " +
-                  std::to_string(columns_.size()));
-    }
-    // First make sure that the whole row is here: a sink never sees half a row.
-    std::size_t end = at;
-    for (int i = 0; i < count; ++i) {
-        if (rest.size() - end < 4) return false;
-        auto length = static_cast<std::int32_t>(big_endian(rest.substr(end, 4)));
-        end += 4;
-        if (length < -1) malformed("negative length");
-        if (length > 0 && rest.size() - end < static_cast<std::size_t>(length)) return false;
-        if (length > 0) end += static_cast<std::size_t>(length);
-    }
-    for (const CopyColumn& column : columns_) {
-        auto length = static_cast<std::int32_t>(big_endian(rest.substr(at, 4)));
-        at += 4;
-        if (length < 0) {
-            sink_.bind_null();
-            continue;
-        }
-        bind(column, rest.substr(at, static_cast<std::size_t>(length)));
-        at += static_cast<std::size_t>(length);
-    }
-    sink_.end_row();
+  std::size_t at = used;
+  if (rest.size() - at < 2) return false;
+  int count = static_cast<std::int16_t>(big_endian(rest.substr(at, 2)));
+  at += 2;
+  if (count == -1) {
+    trailer_seen_ = true;
     used = at;
-    return true;
+    return false;
+  }
+  if (static_cast<std::size_t>(count) != columns_.size()) {
+    malformed(std::to_string(count) + " columns instead of " + std::to_string(columns_.size()));
+  }
+  // First make sure that the whole row is here: a sink never sees half a row.
+  std::size_t end = at;
+  for (int i = 0; i < count; ++i) {
+    if (rest.size() - end < 4) return false;
+    auto length = static_cast<std::int32_t>(big_endian(rest.substr(end, 4)));
+    end += 4;
+    if (length < -1) malformed("negative length");
+    if (length > 0 && rest.size() - end < static_cast<std::size_t>(length)) return false;
+    if (length > 0) end += static_cast<std::size_t>(length);
+  }
+  for (const CopyColumn& column : columns_) {
+    auto length = static_cast<std::int32_t>(big_endian(rest.substr(at, 4)));
+    at += 4;
+    if (length < 0) {
+      sink_.bind_null();
+      continue;
+    }
+    bind(column, rest.substr(at, static_cast<std::size_t>(length)));
+    at += static_cast<std::size_t>(length);
+  }
+  sink_.end_row();
+  used = at;
+  return true;
 }
 
 void CopyDecoder::bind(const CopyColumn& column, std::string_view field) {
-    switch (column.format) {
-        case CopyFormat::text: return sink_.bind_text(field);
-        case CopyFormat::bytea: return sink_.bind_blob(field);
-        case CopyFormat::boolean: return sink_.bind_int64(fixed(column, field, 1) != 0 ? 1 : 0);
-        case CopyFormat::int2:
-            return sink_.bind_int64(static_cast<std::int16_t>(fixed(column, field, 2)));
-        case CopyFormat::int4:
-            return sink_.bind_int64(static_cast<std::int32_t>(fixed(column, field, 4)));
-        case CopyFormat::int8:
-            return sink_.bind_int64(static_cast<std::int64_t>(fixed(column, field, 8)));
-        case CopyFormat::float4: {
-            auto bits = static_cast<std::uint32_t>(fixed(column, field, 4));
-            float value = std::bit_cast<float>(bits);
-            return column.key ? sink_.bind_text(format_float4(value))
-                              : sink_.bind_double(widen(value));
-        }
-        case CopyFormat::float8: {
-            double value = std::bit_cast<double>(fixed(column, field, 8));
-            return column.key ? sink_.bind_text(format_float8(value)) : sink_.bind_double(value);
-        }
-        case CopyFormat::uuid:
-            fixed(column, field, 16);
-            return sink_.bind_text(format_uuid(field));
-        case CopyFormat::date:
-            return sink_.bind_text(
-                format_date(static_cast<std::int32_t>(fixed(column, field, 4))));
-        case CopyFormat::timestamp:
-        case CopyFormat::timestamptz:
-            return sink_.bind_text(
-                format_timestamp(static_cast<std::int64_t>(fixed(column, field, 8)),
-                                 column.format == CopyFormat::timestamptz));
-        case CopyFormat::numeric: return sink_.bind_text(format_numeric(field));
+  switch (column.format) {
+    case CopyFormat::text:
+      return sink_.bind_text(field);
+    case CopyFormat::bytea:
+      return sink_.bind_blob(field);
+    case CopyFormat::boolean:
+      return sink_.bind_int64(fixed(column, field, 1) != 0 ? 1 : 0);
+    case CopyFormat::int2:
+      return sink_.bind_int64(static_cast<std::int16_t>(fixed(column, field, 2)));
+    case CopyFormat::int4:
+      return sink_.bind_int64(static_cast<std::int32_t>(fixed(column, field, 4)));
+    case CopyFormat::int8:
+      return sink_.bind_int64(static_cast<std::int64_t>(fixed(column, field, 8)));
+    case CopyFormat::float4: {
+      auto bits = static_cast<std::uint32_t>(fixed(column, field, 4));
+      float value = std::bit_cast<float>(bits);
+      return column.key ? sink_.bind_text(format_float4(value)) : sink_.bind_double(widen(value));
     }
+    case CopyFormat::float8: {
+      double value = std::bit_cast<double>(fixed(column, field, 8));
+      return column.key ? sink_.bind_text(format_float8(value)) : sink_.bind_double(value);
+    }
+    case CopyFormat::uuid:
+      fixed(column, field, 16);
+      return sink_.bind_text(format_uuid(field));
+    case CopyFormat::date:
+      return sink_.bind_text(format_date(static_cast<std::int32_t>(fixed(column, field, 4))));
+    case CopyFormat::timestamp:
+    case CopyFormat::timestamptz:
+      return sink_.bind_text(format_timestamp(static_cast<std::int64_t>(fixed(column, field, 8)),
+                                              column.format == CopyFormat::timestamptz));
+    case CopyFormat::numeric:
+      return sink_.bind_text(format_numeric(field));
+  }
 }
 
 }  // namespace objectos

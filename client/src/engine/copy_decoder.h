@@ -15,48 +15,59 @@ namespace objectos {
 
 // Where decoded values go: bind_* per column in order, then end_row().
 class RowSink {
-public:
-    virtual ~RowSink() = default;
-    virtual void bind_null() = 0;
-    virtual void bind_int64(std::int64_t value) = 0;
-    virtual void bind_double(double value) = 0;
-    virtual void bind_text(std::string_view value) = 0;
-    virtual void bind_blob(std::string_view value) = 0;
-    virtual void end_row() = 0;
+ public:
+  virtual ~RowSink() = default;
+  virtual void bind_null() = 0;
+  virtual void bind_int64(std::int64_t value) = 0;
+  virtual void bind_double(double value) = 0;
+  virtual void bind_text(std::string_view value) = 0;
+  virtual void bind_blob(std::string_view value) = 0;
+  virtual void end_row() = 0;
 };
 
 enum class CopyFormat {
-    text, boolean, int2, int4, int8, float4, float8, uuid, bytea, date, timestamp, timestamptz,
-    numeric,
+  text,
+  boolean,
+  int2,
+  int4,
+  int8,
+  float4,
+  float8,
+  uuid,
+  bytea,
+  date,
+  timestamp,
+  timestamptz,
+  numeric,
 };
 
 struct CopyColumn {
-    std::string name;
-    CopyFormat format = CopyFormat::text;
-    bool key = false;  // a float in a key is kept as text, so that equal keys are equal bytes
+  std::string name;
+  CopyFormat format = CopyFormat::text;
+  bool key = false;  // a float in a key is kept as text, so that equal keys are equal bytes
 };
 
 // From sync_snapshot's "binary:<type>" or "text". Throws Error (upgrade) on a name unknown here.
 CopyFormat copy_format(std::string_view name);
 
 class CopyDecoder {
-public:
-    CopyDecoder(std::vector<CopyColumn> columns, RowSink& sink)
-        : columns_(std::move(columns)), sink_(sink) {}
-    void feed(std::string_view bytes);
-    // Throws when the stream ended before its trailer.
-    void finish() const;
+ public:
+  CopyDecoder(std::vector<CopyColumn> columns, RowSink& sink)
+      : columns_(std::move(columns)), sink_(sink) {}
+  void feed(std::string_view bytes);
+  // Throws when the stream ended before its trailer.
+  void finish() const;
 
-private:
-    bool take_header(std::string_view rest, std::size_t& used) const;
-    bool take_row(std::string_view rest, std::size_t& used);
-    void bind(const CopyColumn& column, std::string_view field);
+ private:
+  bool take_header(std::string_view rest, std::size_t& used) const;
+  bool take_row(std::string_view rest, std::size_t& used);
+  void bind(const CopyColumn& column, std::string_view field);
 
-    std::vector<CopyColumn> columns_;
-    RowSink& sink_;
-    std::string buffer_;  // an incomplete row's bytes
-    bool header_done_ = false;
-    bool trailer_seen_ = false;
+  std::vector<CopyColumn> columns_;
+  RowSink& sink_;
+  std::string buffer_;  // an incomplete row's bytes
+  bool header_done_ = false;
+  bool trailer_seen_ = false;
 };
 
 // Single values, for tests and for the decoder. Dates in days, timestamps in microseconds, both

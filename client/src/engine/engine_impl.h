@@ -23,70 +23,70 @@
 namespace objectos {
 
 class SyncEngine::Impl {
-public:
-    explicit Impl(Options options);
-    ~Impl();
+ public:
+  explicit Impl(Options options);
+  ~Impl();
 
-    SyncResult clone();
-    SyncResult sync(bool push, bool pull);
-    Verdict resolve(const std::string& conflict_id, const std::string& text, bool values);
-    void detach(bool force);
-    void start();
-    void stop();
-    bool wait_until_synced(std::chrono::milliseconds timeout);
+  SyncResult clone();
+  SyncResult sync(bool push, bool pull);
+  Verdict resolve(const std::string& conflict_id, const std::string& text, bool values);
+  void detach(bool force);
+  void start();
+  void stop();
+  bool wait_until_synced(std::chrono::milliseconds timeout);
 
-    Status status();
-    Progress progress();
-    std::vector<PendingMutation> pending();
-    std::vector<Conflict> conflicts();
-    std::vector<RejectedMutation> rejections();
+  Status status();
+  Progress progress();
+  std::vector<PendingMutation> pending();
+  std::vector<Conflict> conflicts();
+  std::vector<RejectedMutation> rejections();
 
-    Listeners<Change> change_listeners;
-    Listeners<Status> status_listeners;
-    Listeners<Progress> progress_listeners;
-    Listeners<Conflict> conflict_listeners;
-    Listeners<RejectedMutation> rejection_listeners;
-    Listeners<Verdict> verdict_listeners;
+  Listeners<Change> change_listeners;
+  Listeners<Status> status_listeners;
+  Listeners<Progress> progress_listeners;
+  Listeners<Conflict> conflict_listeners;
+  Listeners<RejectedMutation> rejection_listeners;
+  Listeners<Verdict> verdict_listeners;
 
-private:
-    using Event = std::variant<Change, Verdict, RejectedMutation, Conflict>;
+ private:
+  using Event = std::variant<Change, Verdict, RejectedMutation, Conflict>;
 
-    template <typename Work>
-    auto exclusively(Work work);
-    LocalDatabase& database();
-    Transport& transport();
-    std::unique_ptr<LocalDatabase> open_beside() const;
-    SessionEvents session_events();
-    void note_result(const Error* error);
-    void note_conflicts(const LocalDatabase& database);
-    void deliver();
-    void run_loop();
-    bool pause(std::int64_t milliseconds);
-    void log(LogLevel level, const std::string& text) const;
+  template <typename Work>
+  auto exclusively(Work work);
+  LocalDatabase& database();
+  Transport& transport();
+  std::unique_ptr<LocalDatabase> open_beside() const;
+  SessionEvents session_events();
+  void note_result(const Error* error);
+  void note_conflicts(const LocalDatabase& database);
+  void deliver();
+  void run_loop();
+  bool pause(std::int64_t milliseconds);
+  void log(LogLevel level, const std::string& text) const;
 
-    Options options_;
-    std::mutex work_mutex_;
-    std::atomic<std::thread::id> worker_{};  // who holds work_mutex_
-    std::unique_ptr<LocalDatabase> database_;
-    std::unique_ptr<Transport> transport_;
-    std::mutex transport_mutex_;             // guards the pointer for cancel()
-    std::vector<Event> events_;
-    std::vector<std::string> known_conflicts_;
+  Options options_;
+  std::mutex work_mutex_;
+  std::atomic<std::thread::id> worker_{};  // who holds work_mutex_
+  std::unique_ptr<LocalDatabase> database_;
+  std::unique_ptr<Transport> transport_;
+  std::mutex transport_mutex_;  // guards the pointer for cancel()
+  std::vector<Event> events_;
+  std::vector<std::string> known_conflicts_;
 
-    std::mutex state_mutex_;
-    std::condition_variable wake_;
-    Progress progress_;
-    std::optional<std::string> last_error_;
-    bool online_ = false;
-    bool loop_waiting_ = false;
-    bool loop_running_ = false;
-    bool stopping_ = false;
-    bool sync_wanted_ = false;
-    std::int64_t retry_delay_ms_ = 0;
-    std::int64_t syncs_begun_ = 0;
-    std::int64_t last_good_sync_ = 0;        // the number of the newest sync that ended well
-    Backoff backoff_;
-    std::thread loop_;
+  std::mutex state_mutex_;
+  std::condition_variable wake_;
+  Progress progress_;
+  std::optional<std::string> last_error_;
+  bool online_ = false;
+  bool loop_waiting_ = false;
+  bool loop_running_ = false;
+  bool stopping_ = false;
+  bool sync_wanted_ = false;
+  std::int64_t retry_delay_ms_ = 0;
+  std::int64_t syncs_begun_ = 0;
+  std::int64_t last_good_sync_ = 0;  // the number of the newest sync that ended well
+  Backoff backoff_;
+  std::thread loop_;
 };
 
 }  // namespace objectos

@@ -5,9 +5,9 @@ namespace objectos {
 namespace {
 
 struct Rule {
-    std::string_view prefix;  // of the SQLSTATE; the first rule that fits decides
-    ErrorClass error_class;
-    const char* hint;
+  std::string_view prefix;  // of the SQLSTATE; the first rule that fits decides
+  ErrorClass error_class;
+  const char* hint;
 };
 
 constexpr const char* kReachHint =
@@ -43,17 +43,17 @@ constexpr Rule kRules[] = {
 };
 
 const Rule* find_rule(std::string_view sqlstate) noexcept {
-    for (const Rule& rule : kRules) {
-        if (sqlstate.substr(0, rule.prefix.size()) == rule.prefix) return &rule;
-    }
-    return nullptr;
+  for (const Rule& rule : kRules) {
+    if (sqlstate.substr(0, rule.prefix.size()) == rule.prefix) return &rule;
+  }
+  return nullptr;
 }
 
 struct StoreRule {
-    StoreErrorKind kind;
-    ErrorClass error_class;
-    const char* code;
-    const char* hint;
+  StoreErrorKind kind;
+  ErrorClass error_class;
+  const char* code;
+  const char* hint;
 };
 
 constexpr StoreRule kStoreRules[] = {
@@ -80,40 +80,49 @@ constexpr StoreRule kStoreRules[] = {
 }  // namespace
 
 const char* error_class_name(ErrorClass error_class) noexcept {
-    switch (error_class) {
-        case ErrorClass::transient: return "transient";
-        case ErrorClass::rejected: return "rejected";
-        case ErrorClass::auth: return "auth";
-        case ErrorClass::resync: return "resync";
-        case ErrorClass::fork: return "fork";
-        case ErrorClass::upgrade: return "upgrade";
-        case ErrorClass::local: return "local";
-        case ErrorClass::usage: return "usage";
-        case ErrorClass::internal: return "internal";
-    }
-    return "internal";
+  switch (error_class) {
+    case ErrorClass::transient:
+      return "transient";
+    case ErrorClass::rejected:
+      return "rejected";
+    case ErrorClass::auth:
+      return "auth";
+    case ErrorClass::resync:
+      return "resync";
+    case ErrorClass::fork:
+      return "fork";
+    case ErrorClass::upgrade:
+      return "upgrade";
+    case ErrorClass::local:
+      return "local";
+    case ErrorClass::usage:
+      return "usage";
+    case ErrorClass::internal:
+      return "internal";
+  }
+  return "internal";
 }
 
 ErrorClass classify_sqlstate(std::string_view sqlstate) noexcept {
-    if (sqlstate.empty()) return ErrorClass::transient;
-    const Rule* rule = find_rule(sqlstate);
-    return rule != nullptr ? rule->error_class : ErrorClass::rejected;
+  if (sqlstate.empty()) return ErrorClass::transient;
+  const Rule* rule = find_rule(sqlstate);
+  return rule != nullptr ? rule->error_class : ErrorClass::rejected;
 }
 
 const char* default_hint(std::string_view sqlstate) noexcept {
-    if (sqlstate.empty()) return kReachHint;
-    const Rule* rule = find_rule(sqlstate);
-    return rule != nullptr && rule->hint != nullptr ? rule->hint : "";
+  if (sqlstate.empty()) return kReachHint;
+  const Rule* rule = find_rule(sqlstate);
+  return rule != nullptr && rule->hint != nullptr ? rule->hint : "";
 }
 
 Error from_store_error(const StoreError& error) {
-    for (const StoreRule& rule : kStoreRules) {
-        if (rule.kind != error.kind) continue;
-        std::string hint = error.hint;
-        if (hint.empty() && rule.hint != nullptr) hint = rule.hint;
-        return Error(rule.error_class, rule.code, error.what(), error.detail, hint);
-    }
-    return Error(ErrorClass::internal, "store_internal", error.what(), error.detail, error.hint);
+  for (const StoreRule& rule : kStoreRules) {
+    if (rule.kind != error.kind) continue;
+    std::string hint = error.hint;
+    if (hint.empty() && rule.hint != nullptr) hint = rule.hint;
+    return Error(rule.error_class, rule.code, error.what(), error.detail, hint);
+  }
+  return Error(ErrorClass::internal, "store_internal", error.what(), error.detail, error.hint);
 }
 
 }  // namespace objectos

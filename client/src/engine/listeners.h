@@ -14,38 +14,38 @@ namespace objectos {
 
 template <typename Event>
 class Listeners {
-public:
-    using Callback = std::function<void(const Event&)>;
+ public:
+  using Callback = std::function<void(const Event&)>;
 
-    Subscription add(Callback callback) {
-        std::lock_guard lock(state_->mutex);
-        std::int64_t id = state_->next_id++;
-        state_->callbacks[id] = std::make_shared<Callback>(std::move(callback));
-        std::weak_ptr<State> weak = state_;
-        return Subscription([weak, id] {
-            if (auto state = weak.lock()) {
-                std::lock_guard inner(state->mutex);
-                state->callbacks.erase(id);
-            }
-        });
+  Subscription add(Callback callback) {
+    std::lock_guard lock(state_->mutex);
+    std::int64_t id = state_->next_id++;
+    state_->callbacks[id] = std::make_shared<Callback>(std::move(callback));
+    std::weak_ptr<State> weak = state_;
+    return Subscription([weak, id] {
+      if (auto state = weak.lock()) {
+        std::lock_guard inner(state->mutex);
+        state->callbacks.erase(id);
+      }
+    });
+  }
+
+  void call(const Event& event) {
+    std::map<std::int64_t, std::shared_ptr<Callback>> callbacks;
+    {
+      std::lock_guard lock(state_->mutex);
+      callbacks = state_->callbacks;
     }
+    for (auto& [id, callback] : callbacks) (*callback)(event);
+  }
 
-    void call(const Event& event) {
-        std::map<std::int64_t, std::shared_ptr<Callback>> callbacks;
-        {
-            std::lock_guard lock(state_->mutex);
-            callbacks = state_->callbacks;
-        }
-        for (auto& [id, callback] : callbacks) (*callback)(event);
-    }
-
-private:
-    struct State {
-        std::mutex mutex;
-        std::int64_t next_id = 1;
-        std::map<std::int64_t, std::shared_ptr<Callback>> callbacks;
-    };
-    std::shared_ptr<State> state_ = std::make_shared<State>();
+ private:
+  struct State {
+    std::mutex mutex;
+    std::int64_t next_id = 1;
+    std::map<std::int64_t, std::shared_ptr<Callback>> callbacks;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace objectos

@@ -6,67 +6,101 @@
 namespace objectos {
 
 const char* phase_name(Phase phase) noexcept {
-    switch (phase) {
-        case Phase::idle: return "idle";
-        case Phase::connecting: return "connecting";
-        case Phase::cloning: return "cloning";
-        case Phase::pushing: return "pushing";
-        case Phase::pulling: return "pulling";
-        case Phase::acknowledging: return "acknowledging";
-        case Phase::waiting: return "waiting";
-        case Phase::stopped: return "stopped";
-    }
-    return "idle";
+  switch (phase) {
+    case Phase::idle:
+      return "idle";
+    case Phase::connecting:
+      return "connecting";
+    case Phase::cloning:
+      return "cloning";
+    case Phase::pushing:
+      return "pushing";
+    case Phase::pulling:
+      return "pulling";
+    case Phase::acknowledging:
+      return "acknowledging";
+    case Phase::waiting:
+      return "waiting";
+    case Phase::stopped:
+      return "stopped";
+  }
+  return "idle";
 }
 
-const char* version() noexcept { return "objectos_sync 0.1.0"; }
+const char* version() noexcept {
+  return "objectos_sync 0.1.0";
+}
 
 SyncEngine::SyncEngine(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 SyncEngine::~SyncEngine() = default;
 
-SyncResult SyncEngine::clone() { return impl_->clone(); }
-void SyncEngine::start() { impl_->start(); }
-void SyncEngine::stop() { impl_->stop(); }
-SyncResult SyncEngine::sync_now() { return impl_->sync(true, true); }
-SyncResult SyncEngine::push_now() { return impl_->sync(true, false); }
-SyncResult SyncEngine::pull_now() { return impl_->sync(false, true); }
-bool SyncEngine::wait_until_synced(std::chrono::milliseconds timeout) {
-    return impl_->wait_until_synced(timeout);
+SyncResult SyncEngine::clone() {
+  return impl_->clone();
 }
-Status SyncEngine::status() { return impl_->status(); }
-Progress SyncEngine::progress() { return impl_->progress(); }
-std::vector<PendingMutation> SyncEngine::pending() { return impl_->pending(); }
-std::vector<Conflict> SyncEngine::conflicts() { return impl_->conflicts(); }
-std::vector<RejectedMutation> SyncEngine::rejections() { return impl_->rejections(); }
+void SyncEngine::start() {
+  impl_->start();
+}
+void SyncEngine::stop() {
+  impl_->stop();
+}
+SyncResult SyncEngine::sync_now() {
+  return impl_->sync(true, true);
+}
+SyncResult SyncEngine::push_now() {
+  return impl_->sync(true, false);
+}
+SyncResult SyncEngine::pull_now() {
+  return impl_->sync(false, true);
+}
+bool SyncEngine::wait_until_synced(std::chrono::milliseconds timeout) {
+  return impl_->wait_until_synced(timeout);
+}
+Status SyncEngine::status() {
+  return impl_->status();
+}
+Progress SyncEngine::progress() {
+  return impl_->progress();
+}
+std::vector<PendingMutation> SyncEngine::pending() {
+  return impl_->pending();
+}
+std::vector<Conflict> SyncEngine::conflicts() {
+  return impl_->conflicts();
+}
+std::vector<RejectedMutation> SyncEngine::rejections() {
+  return impl_->rejections();
+}
 Verdict SyncEngine::resolve(const std::string& conflict_id, const std::string& resolution) {
-    return impl_->resolve(conflict_id, resolution, false);
+  return impl_->resolve(conflict_id, resolution, false);
 }
 Verdict SyncEngine::resolve_with(const std::string& conflict_id, const std::string& values) {
-    return impl_->resolve(conflict_id, values, true);
+  return impl_->resolve(conflict_id, values, true);
 }
-void SyncEngine::detach(bool force) { impl_->detach(force); }
+void SyncEngine::detach(bool force) {
+  impl_->detach(force);
+}
 
 Subscription SyncEngine::on_change(const std::string& object,
                                    std::function<void(const Change&)> callback) {
-    if (object.empty()) return impl_->change_listeners.add(std::move(callback));
-    return impl_->change_listeners.add([object, call = std::move(callback)](const Change& change) {
-        if (change.object == object) call(change);
-    });
+  if (object.empty()) return impl_->change_listeners.add(std::move(callback));
+  return impl_->change_listeners.add([object, call = std::move(callback)](const Change& change) {
+    if (change.object == object) call(change);
+  });
 }
 Subscription SyncEngine::on_status(std::function<void(const Status&)> callback) {
-    return impl_->status_listeners.add(std::move(callback));
+  return impl_->status_listeners.add(std::move(callback));
 }
 Subscription SyncEngine::on_progress(std::function<void(const Progress&)> callback) {
-    return impl_->progress_listeners.add(std::move(callback));
+  return impl_->progress_listeners.add(std::move(callback));
 }
 Subscription SyncEngine::on_conflict(std::function<void(const Conflict&)> callback) {
-    return impl_->conflict_listeners.add(std::move(callback));
+  return impl_->conflict_listeners.add(std::move(callback));
 }
 Subscription SyncEngine::on_rejection(std::function<void(const RejectedMutation&)> callback) {
-    return impl_->rejection_listeners.add(std::move(callback));
+  return impl_->rejection_listeners.add(std::move(callback));
 }
 Subscription SyncEngine::on_verdict(std::function<void(const Verdict&)> callback) {
-    return impl_->verdict_listeners.add(std::move(callback));
+  return impl_->verdict_listeners.add(std::move(callback));
 }
 
 }  // namespace objectos

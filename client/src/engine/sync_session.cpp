@@ -17,235 +17,232 @@ constexpr int kSerializationAttempts = 5;
 constexpr int kResyncAttempts = 2;
 
 PulledRow stored_form(const PullRow& row) {
-    PulledRow stored;
-    stored.kind = row.kind;
-    stored.sequence = row.sequence;
-    stored.id = row.id.value_or("");
-    stored.object = row.object.value_or("");
-    stored.record_id = row.record_id.value_or("");
-    stored.operation = row.operation.value_or("");
-    stored.data = row.data.value_or("");
-    stored.version = row.version;
-    stored.timestamp = row.timestamp.value_or("");
-    stored.user_id = row.user_id.value_or("");
-    stored.tag = row.tag.value_or("");
-    stored.checkpoint = row.checkpoint.value_or("");
-    stored.has_more = row.has_more;
-    return stored;
+  PulledRow stored;
+  stored.kind = row.kind;
+  stored.sequence = row.sequence;
+  stored.id = row.id.value_or("");
+  stored.object = row.object.value_or("");
+  stored.record_id = row.record_id.value_or("");
+  stored.operation = row.operation.value_or("");
+  stored.data = row.data.value_or("");
+  stored.version = row.version;
+  stored.timestamp = row.timestamp.value_or("");
+  stored.user_id = row.user_id.value_or("");
+  stored.tag = row.tag.value_or("");
+  stored.checkpoint = row.checkpoint.value_or("");
+  stored.has_more = row.has_more;
+  return stored;
 }
 
 StoredVerdict stored_form(const VerdictRow& row) {
-    StoredVerdict stored;
-    stored.mutation_id = row.mutation_id;
-    stored.status = row.status;
-    stored.duplicate = row.duplicate;
-    stored.version = row.version;
-    stored.sequence = row.sequence;
-    stored.reason = row.reason.value_or("");
-    stored.resolution = row.resolution.value_or("");
-    stored.server_version = row.server_version;
-    stored.client_version = row.client_version;
-    stored.detail = row.detail.value_or("");
-    return stored;
+  StoredVerdict stored;
+  stored.mutation_id = row.mutation_id;
+  stored.status = row.status;
+  stored.duplicate = row.duplicate;
+  stored.version = row.version;
+  stored.sequence = row.sequence;
+  stored.reason = row.reason.value_or("");
+  stored.resolution = row.resolution.value_or("");
+  stored.server_version = row.server_version;
+  stored.client_version = row.client_version;
+  stored.detail = row.detail.value_or("");
+  return stored;
 }
 
 RejectedMutation public_form(const Rejection& rejection) {
-    return {rejection.mutation_id, rejection.object, rejection.record_id, rejection.operation,
-            rejection.reason,      rejection.detail, rejection.before,    rejection.after};
+  return {rejection.mutation_id, rejection.object, rejection.record_id, rejection.operation,
+          rejection.reason,      rejection.detail, rejection.before,    rejection.after};
 }
 
 }  // namespace
 
 void with_serialization_retries(SessionEvents& events, const std::function<void()>& attempt) {
-    for (int tries = 1;; ++tries) {
-        try {
-            return attempt();
-        } catch (const Error& error) {
-            bool again = error.code() == "40001" || error.code() == "40P01";
-            if (!again || tries == kSerializationAttempts) throw;
-            events.log(LogLevel::info, "Trying again after: " + error.message());
-            std::this_thread::sleep_for(std::chrono::milliseconds(5 << tries));
-        }
+  for (int tries = 1;; ++tries) {
+    try {
+      return attempt();
+    } catch (const Error& error) {
+      bool again = error.code() == "40001" || error.code() == "40P01";
+      if (!again || tries == kSerializationAttempts) throw;
+      events.log(LogLevel::info, "Trying again after: " + error.message());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5 << tries));
     }
+  }
 }
 
 void SyncSession::enter(Phase phase) {
-    progress_.phase = phase;
-    events_.progress(progress_);
+  progress_.phase = phase;
+  events_.progress(progress_);
 }
 
 SyncResult SyncSession::run(bool push, bool pull_rows) {
-    SyncResult result;
-    if (!database_.state().complete) {
-        throw Error(ErrorClass::local, "file_incomplete",
-                    "The initial sync of this file was interrupted.", {},
-                    "Run `objectos-sync clone` with the same server and file again.");
-    }
-    enter(Phase::connecting);
-    transport_.connect();
-    hello(result);
-    if (push) push_all(result);
-    if (pull_rows) pull(result);
-    acknowledge();
-    enter(Phase::idle);
-    return result;
+  SyncResult result;
+  if (!database_.state().complete) {
+    throw Error(ErrorClass::local, "file_incomplete",
+                "The initial sync of this file was interrupted.", {},
+                "Run `objectos-sync clone` with the same server and file again.");
+  }
+  enter(Phase::connecting);
+  transport_.connect();
+  hello(result);
+  if (push) push_all(result);
+  if (pull_rows) pull(result);
+  acknowledge();
+  enter(Phase::idle);
+  return result;
 }
 
 void SyncSession::hello(SyncResult& result) {
-    SyncState state = database_.state();
-    std::int64_t highest = database_.counters().highest_client_sequence;
-    HelloAnswer answer = parse_hello(transport_.hello(state.client_id, highest));
-    if (auto server_us = parse_timestamp(answer.server_time)) {
-        database_.set_clock_offset(*server_us / 1000 - events_.now_ms());
-    }
-    bool same_history = answer.epoch == state.epoch;
-    if (same_history && answer.high_water && *answer.high_water > highest) {
-        throw Error(ErrorClass::fork, "OS003",
-                    "The server knows later edits of this client than the file holds.",
-                    "server: " + std::to_string(*answer.high_water) +
-                        ", file: " + std::to_string(highest),
-                    "This file is a copy or a restored backup. Clone a new file and enter the "
-                    "edits listed by `objectos-sync pending` there.");
-    }
-    if (same_history) return;
-    events_.log(LogLevel::warning, "The server has a new history; reading the replica anew.");
-    database_.forget_checkpoint();
-    database_.set_identity(state.client_id, answer.user_id, answer.epoch);
-    result.resynced = true;
+  SyncState state = database_.state();
+  std::int64_t highest = database_.counters().highest_client_sequence;
+  HelloAnswer answer = parse_hello(transport_.hello(state.client_id, highest));
+  if (auto server_us = parse_timestamp(answer.server_time)) {
+    database_.set_clock_offset(*server_us / 1000 - events_.now_ms());
+  }
+  bool same_history = answer.epoch == state.epoch;
+  if (same_history && answer.high_water && *answer.high_water > highest) {
+    throw Error(
+        ErrorClass::fork, "OS003",
+        "The server knows later edits of this client than the file holds.",
+        "server: " + std::to_string(*answer.high_water) + ", file: " + std::to_string(highest),
+        "This file is a copy or a restored backup. Clone a new file and enter the "
+        "edits listed by `objectos-sync pending` there.");
+  }
+  if (same_history) return;
+  events_.log(LogLevel::warning, "The server has a new history; reading the replica anew.");
+  database_.forget_checkpoint();
+  database_.set_identity(state.client_id, answer.user_id, answer.epoch);
+  result.resynced = true;
 }
 
 void SyncSession::push_all(SyncResult& result) {
-    StoreCounters counters = database_.counters();
-    progress_.push_total = counters.pending + counters.in_flight;
-    enter(Phase::pushing);
-    while (true) {
-        auto batch = database_.next_batch(static_cast<std::size_t>(limits_.push_mutations));
-        if (batch.empty()) return;
-        with_serialization_retries(events_, [&] { push_batch(batch, result); });
-    }
+  StoreCounters counters = database_.counters();
+  progress_.push_total = counters.pending + counters.in_flight;
+  enter(Phase::pushing);
+  while (true) {
+    auto batch = database_.next_batch(static_cast<std::size_t>(limits_.push_mutations));
+    if (batch.empty()) return;
+    with_serialization_retries(events_, [&] { push_batch(batch, result); });
+  }
 }
 
 void SyncSession::push_batch(const std::vector<QueuedMutation>& batch, SyncResult& result) {
-    std::map<std::string, const QueuedMutation*> sent;
-    for (const QueuedMutation& mutation : batch) sent[mutation.id] = &mutation;
-    fault_point("push_before_send");
-    auto rows = transport_.push(database_.state().client_id, LocalDatabase::batch_json(batch));
-    fault_point("push_answered");
-    std::vector<StoredVerdict> verdicts;
-    for (const VerdictRow& row : rows) {
-        if (sent.count(row.mutation_id) != 0) verdicts.push_back(stored_form(row));
-    }
-    if (verdicts.size() != batch.size()) {
-        throw Error(ErrorClass::upgrade, "unexpected_answer",
-                    "The server did not judge every mutation of a push.",
-                    std::to_string(verdicts.size()) + " of " + std::to_string(batch.size()));
-    }
-    auto rejections = database_.store_verdicts(verdicts);
-    fault_point("push_verdicts_stored");
-    progress_.pushed += static_cast<std::int64_t>(batch.size());
-    enter(Phase::pushing);
-    for (const StoredVerdict& verdict : verdicts) {
-        const QueuedMutation& mutation = *sent.at(verdict.mutation_id);
-        result.verdicts.push_back({mutation.id, mutation.object, mutation.record_id,
-                                   mutation.operation, verdict.status, verdict.duplicate,
-                                   verdict.version, verdict.reason, verdict.resolution,
-                                   verdict.detail});
-        events_.verdict(result.verdicts.back());
-    }
-    for (const Rejection& rejection : rejections) events_.rejection(public_form(rejection));
+  std::map<std::string, const QueuedMutation*> sent;
+  for (const QueuedMutation& mutation : batch) sent[mutation.id] = &mutation;
+  fault_point("push_before_send");
+  auto rows = transport_.push(database_.state().client_id, LocalDatabase::batch_json(batch));
+  fault_point("push_answered");
+  std::vector<StoredVerdict> verdicts;
+  for (const VerdictRow& row : rows) {
+    if (sent.count(row.mutation_id) != 0) verdicts.push_back(stored_form(row));
+  }
+  if (verdicts.size() != batch.size()) {
+    throw Error(ErrorClass::upgrade, "unexpected_answer",
+                "The server did not judge every mutation of a push.",
+                std::to_string(verdicts.size()) + " of " + std::to_string(batch.size()));
+  }
+  auto rejections = database_.store_verdicts(verdicts);
+  fault_point("push_verdicts_stored");
+  progress_.pushed += static_cast<std::int64_t>(batch.size());
+  enter(Phase::pushing);
+  for (const StoredVerdict& verdict : verdicts) {
+    const QueuedMutation& mutation = *sent.at(verdict.mutation_id);
+    result.verdicts.push_back({mutation.id, mutation.object, mutation.record_id, mutation.operation,
+                               verdict.status, verdict.duplicate, verdict.version, verdict.reason,
+                               verdict.resolution, verdict.detail});
+    events_.verdict(result.verdicts.back());
+  }
+  for (const Rejection& rejection : rejections) events_.rejection(public_form(rejection));
 }
 
 void SyncSession::pull(SyncResult& result) {
-    enter(Phase::pulling);
-    for (int attempt = 1;; ++attempt) {
-        try {
-            with_serialization_retries(events_, [&] { pull_round(result); });
-            return;
-        } catch (const Error& error) {
-            if (error.error_class() != ErrorClass::resync || attempt == kResyncAttempts) throw;
-            events_.log(LogLevel::warning, "Reading the replica anew: " + error.message());
-            database_.forget_checkpoint();
-            result.resynced = true;
-        }
+  enter(Phase::pulling);
+  for (int attempt = 1;; ++attempt) {
+    try {
+      with_serialization_retries(events_, [&] { pull_round(result); });
+      return;
+    } catch (const Error& error) {
+      if (error.error_class() != ErrorClass::resync || attempt == kResyncAttempts) throw;
+      events_.log(LogLevel::warning, "Reading the replica anew: " + error.message());
+      database_.forget_checkpoint();
+      result.resynced = true;
     }
+  }
 }
 
-void SyncSession::receive_round(const std::string& first_checkpoint,
-                                std::vector<PulledRow>& rows) {
-    SyncState state = database_.state();
-    std::string checkpoint = first_checkpoint;
-    transport_.begin_round();
-    fault_point("round_begun");
-    bool more = true;
-    while (more) {
-        std::string next;
-        transport_.page(state.client_id, checkpoint, limits_.page_mutations,
-                        database_.confirmed(), [&](const PullRow& row) {
-                            progress_.bytes += static_cast<std::int64_t>(
-                                row.data ? row.data->size() : 0);
-                            if (row.kind == "checkpoint") {
-                                next = row.checkpoint.value_or("");
-                                more = row.has_more;
-                            } else {
-                                ++progress_.pulled;
-                            }
-                            rows.push_back(stored_form(row));
-                        });
-        if (next.empty()) {
-            throw Error(ErrorClass::upgrade, "unexpected_answer",
-                        "A page of the pull came without its checkpoint.");
-        }
-        checkpoint = next;
-        fault_point("round_page");
-        enter(Phase::pulling);
+void SyncSession::receive_round(const std::string& first_checkpoint, std::vector<PulledRow>& rows) {
+  SyncState state = database_.state();
+  std::string checkpoint = first_checkpoint;
+  transport_.begin_round();
+  fault_point("round_begun");
+  bool more = true;
+  while (more) {
+    std::string next;
+    transport_.page(state.client_id, checkpoint, limits_.page_mutations, database_.confirmed(),
+                    [&](const PullRow& row) {
+                      progress_.bytes += static_cast<std::int64_t>(row.data ? row.data->size() : 0);
+                      if (row.kind == "checkpoint") {
+                        next = row.checkpoint.value_or("");
+                        more = row.has_more;
+                      } else {
+                        ++progress_.pulled;
+                      }
+                      rows.push_back(stored_form(row));
+                    });
+    if (next.empty()) {
+      throw Error(ErrorClass::upgrade, "unexpected_answer",
+                  "A page of the pull came without its checkpoint.");
     }
-    transport_.end_round();
+    checkpoint = next;
+    fault_point("round_page");
+    enter(Phase::pulling);
+  }
+  transport_.end_round();
 }
 
 void SyncSession::pull_round(SyncResult& result) {
-    std::string checkpoint = database_.state().checkpoint;
-    // Received whole before the file's write lock is taken: other programs go on writing while
-    // the network is slow, and a round that breaks off leaves no trace.
-    std::vector<PulledRow> rows;
-    progress_.pulled = 0;
-    try {
-        receive_round(checkpoint.empty() ? "0" : checkpoint, rows);
-    } catch (...) {
-        transport_.abort_round();
-        throw;
-    }
-    fault_point("round_received");
-    auto applier = database_.begin_round();
-    std::int64_t received = 0;
-    for (const PulledRow& row : rows) {
-        applier->apply(row);
-        if (row.kind != "checkpoint") ++received;
-    }
-    fault_point("round_before_commit");
-    RoundResult round = applier->commit(iso_time(events_.now_ms()));
-    fault_point("round_after_commit");
-    result.pulled += received;
-    result.changes += static_cast<std::int64_t>(round.changes.size());
-    for (const LocalChange& change : round.changes) {
-        events_.change({change.object, change.record_id, change.operation, std::nullopt});
-    }
-    if (round.missing_rows > 0 && checkpoint != "") {
-        throw Error(ErrorClass::resync, "records_missing",
-                    "The server changed records that this file does not hold.");
-    }
+  std::string checkpoint = database_.state().checkpoint;
+  // Received whole before the file's write lock is taken: other programs go on writing while
+  // the network is slow, and a round that breaks off leaves no trace.
+  std::vector<PulledRow> rows;
+  progress_.pulled = 0;
+  try {
+    receive_round(checkpoint.empty() ? "0" : checkpoint, rows);
+  } catch (...) {
+    transport_.abort_round();
+    throw;
+  }
+  fault_point("round_received");
+  auto applier = database_.begin_round();
+  std::int64_t received = 0;
+  for (const PulledRow& row : rows) {
+    applier->apply(row);
+    if (row.kind != "checkpoint") ++received;
+  }
+  fault_point("round_before_commit");
+  RoundResult round = applier->commit(iso_time(events_.now_ms()));
+  fault_point("round_after_commit");
+  result.pulled += received;
+  result.changes += static_cast<std::int64_t>(round.changes.size());
+  for (const LocalChange& change : round.changes) {
+    events_.change({change.object, change.record_id, change.operation, std::nullopt});
+  }
+  if (round.missing_rows > 0 && checkpoint != "") {
+    throw Error(ErrorClass::resync, "records_missing",
+                "The server changed records that this file does not hold.");
+  }
 }
 
 void SyncSession::acknowledge() {
-    enter(Phase::acknowledging);
-    SyncState state = database_.state();
-    Json ack = Json::object();
-    ack.set("client_id", Json::string(state.client_id));
-    ack.set("last_sync", state.last_sync.empty() ? Json() : Json::string(state.last_sync));
-    ack.set("checkpoint", state.checkpoint.empty() ? Json() : Json::string(state.checkpoint));
-    ack.set("confirmed", Json::integer(database_.confirmed()));
-    fault_point("ack_before");
-    transport_.ack(write_json(ack));
-    fault_point("ack_after");
+  enter(Phase::acknowledging);
+  SyncState state = database_.state();
+  Json ack = Json::object();
+  ack.set("client_id", Json::string(state.client_id));
+  ack.set("last_sync", state.last_sync.empty() ? Json() : Json::string(state.last_sync));
+  ack.set("checkpoint", state.checkpoint.empty() ? Json() : Json::string(state.checkpoint));
+  ack.set("confirmed", Json::integer(database_.confirmed()));
+  fault_point("ack_before");
+  transport_.ack(write_json(ack));
+  fault_point("ack_after");
 }
 
 }  // namespace objectos

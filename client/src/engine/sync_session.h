@@ -19,49 +19,49 @@ namespace objectos {
 
 // What a session tells while it works; called on its thread, after the commit it speaks of.
 struct SessionEvents {
-    std::function<void(const Progress&)> progress;
-    std::function<void(const Verdict&)> verdict;
-    std::function<void(const RejectedMutation&)> rejection;
-    std::function<void(const Change&)> change;
-    std::function<void(LogLevel, const std::string&)> log;
-    std::function<std::int64_t()> now_ms;
+  std::function<void(const Progress&)> progress;
+  std::function<void(const Verdict&)> verdict;
+  std::function<void(const RejectedMutation&)> rejection;
+  std::function<void(const Change&)> change;
+  std::function<void(LogLevel, const std::string&)> log;
+  std::function<std::int64_t()> now_ms;
 };
 
 struct SessionLimits {
-    int page_mutations = 1000;
-    int push_mutations = 500;
+  int page_mutations = 1000;
+  int push_mutations = 500;
 };
 
 class SyncSession {
-public:
-    SyncSession(Transport& transport, LocalDatabase& database, SessionLimits limits,
-                SessionEvents& events)
-        : transport_(transport), database_(database), limits_(limits), events_(events) {}
+ public:
+  SyncSession(Transport& transport, LocalDatabase& database, SessionLimits limits,
+              SessionEvents& events)
+      : transport_(transport), database_(database), limits_(limits), events_(events) {}
 
-    // hello, then what is asked for, then ack. An invalid checkpoint or a new server history
-    // makes it read the replica anew, keeping the queue.
-    SyncResult run(bool push, bool pull);
+  // hello, then what is asked for, then ack. An invalid checkpoint or a new server history
+  // makes it read the replica anew, keeping the queue.
+  SyncResult run(bool push, bool pull);
 
-private:
-    void hello(SyncResult& result);
-    void push_all(SyncResult& result);
-    void push_batch(const std::vector<QueuedMutation>& batch, SyncResult& result);
-    void pull(SyncResult& result);
-    void pull_round(SyncResult& result);
-    void receive_round(const std::string& checkpoint, std::vector<PulledRow>& rows);
-    void acknowledge();
-    void enter(Phase phase);
+ private:
+  void hello(SyncResult& result);
+  void push_all(SyncResult& result);
+  void push_batch(const std::vector<QueuedMutation>& batch, SyncResult& result);
+  void pull(SyncResult& result);
+  void pull_round(SyncResult& result);
+  void receive_round(const std::string& checkpoint, std::vector<PulledRow>& rows);
+  void acknowledge();
+  void enter(Phase phase);
 
-    Transport& transport_;
-    LocalDatabase& database_;
-    SessionLimits limits_;
-    SessionEvents& events_;
-    Progress progress_;
+  Transport& transport_;
+  LocalDatabase& database_;
+  SessionLimits limits_;
+  SessionEvents& events_;
+  Progress progress_;
 };
 
 struct CloneRequest {
-    std::string path;
-    std::string server;  // without a password
+  std::string path;
+  std::string server;  // without a password
 };
 
 // Initial sync into a new (or incomplete) file: one cut by COPY, then a pull round. Returns the

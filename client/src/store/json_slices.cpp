@@ -16,8 +16,8 @@ class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
   void space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' ||
-                                  text_[at_] == '\r'))
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
       at_++;
   }
   char peek() {
@@ -59,8 +59,8 @@ class Scanner {
 
  private:
   void skip_scalar() {
-    while (at_ < text_.size() && std::string_view(",]} \n\r\t").find(text_[at_]) ==
-                                     std::string_view::npos)
+    while (at_ < text_.size() &&
+           std::string_view(",]} \n\r\t").find(text_[at_]) == std::string_view::npos)
       at_++;
   }
   void skip_string() {
@@ -141,11 +141,21 @@ std::string json_unquote(std::string_view raw) {
     }
     if (++i >= raw.size()) bad(raw);
     switch (raw[i]) {
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
       case 'u': {
         unsigned code = hex4(raw, i + 1);
         i += 4;
@@ -156,7 +166,8 @@ std::string json_unquote(std::string_view raw) {
         put_utf8(out, code);
         break;
       }
-      default: out += raw[i];
+      default:
+        out += raw[i];
     }
   }
   return out;
@@ -166,13 +177,27 @@ std::string json_quote(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           char code[8];

@@ -1,5 +1,5 @@
-// A shallow view of JSON that Postgres or our own triggers wrote: an object or array is cut into its
-// members' raw texts, so numbers keep every digit and no tree is built on the way into SQLite.
+// A shallow view of JSON that Postgres or our own triggers wrote: an object or array is cut into
+// its members' raw texts, so numbers keep every digit and no tree is built on the way into SQLite.
 // Throws StoreError(invalid_input) where the text is not JSON at the level that is looked at.
 #pragma once
 
@@ -15,7 +15,8 @@ using JsonMembers = std::vector<JsonMember>;
 
 JsonMembers json_members(std::string_view text);                // of an object
 std::vector<std::string> json_elements(std::string_view text);  // of an array
-std::string json_unquote(std::string_view raw);  // a JSON string's content; other values as they are
+std::string json_unquote(
+    std::string_view raw);  // a JSON string's content; other values as they are
 std::string json_quote(std::string_view text);
 std::string json_object(const JsonMembers& members);
 const std::string* json_find(const JsonMembers& members, std::string_view name);

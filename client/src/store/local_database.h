@@ -1,7 +1,8 @@
 // LocalDatabase: the client's SQLite file and everything that is done to it.
 //
 // Invariants (tests/client proves them, verify_local() checks them on a live file):
-//  1. local row = base image (+) mutations of the queue that are not gone, in client_sequence order.
+//  1. local row = base image (+) mutations of the queue that are not gone, in client_sequence
+//  order.
 //     A record without queued mutations has no base image: its row is the server's row.
 //  2. A mutation leaves the queue only with its verdict: at once if rejected, else with the first
 //     round begun after the verdict was stored.
@@ -26,15 +27,15 @@
 namespace objectos {
 
 enum class StoreErrorKind {
-  not_found,       // no such file
-  not_ours,        // a file that is no SQLite database, or not one of ours
-  newer_format,    // written by a newer version of this program
-  locked,          // another engine has the file open
-  busy,            // another program holds the write lock for too long: retry
-  disk_full,       // no space (or quota); nothing was changed
-  exists,          // create() on a file that is one of ours already, or a table name is taken
-  corrupt,         // SQLite says the file is damaged
-  invalid_input,   // a row, schema or verdict that does not fit
+  not_found,      // no such file
+  not_ours,       // a file that is no SQLite database, or not one of ours
+  newer_format,   // written by a newer version of this program
+  locked,         // another engine has the file open
+  busy,           // another program holds the write lock for too long: retry
+  disk_full,      // no space (or quota); nothing was changed
+  exists,         // create() on a file that is one of ours already, or a table name is taken
+  corrupt,        // SQLite says the file is damaged
+  invalid_input,  // a row, schema or verdict that does not fit
   internal,
 };
 

@@ -46,7 +46,8 @@ DROP TABLE _rejections; DROP TABLE _sync_state;
 namespace {
 
 // SQLite's expression depth is limited to 1000: concatenate as a balanced tree, not a list.
-std::string joined(const std::vector<std::string>& parts, const char* with, size_t from, size_t to) {
+std::string joined(const std::vector<std::string>& parts, const char* with, size_t from,
+                   size_t to) {
   if (to - from == 1) return parts[from];
   size_t middle = from + (to - from) / 2;
   return "(" + joined(parts, with, from, middle) + with + joined(parts, with, middle, to) + ")";
@@ -109,12 +110,12 @@ std::string refuse_sql(const LocalObject& object) {
 }
 
 const char* const queue_head =
-    "INSERT INTO _mutations(id,object,record_id,operation,data,original,timestamp,version,\"group\")"
+    "INSERT INTO "
+    "_mutations(id,object,record_id,operation,data,original,timestamp,version,\"group\")"
     " SELECT lower(hex(randomblob(4))||'-'||hex(randomblob(2))||'-4'||substr(hex(randomblob(2)),2)"
     "||'-'||substr('89AB',1+(random()&3),1)||substr(hex(randomblob(2)),2)||'-'||"
     "hex(randomblob(6))),";
-const char* const queue_time =
-    ",strftime('%Y-%m-%dT%H:%M:%fZ','now'),";
+const char* const queue_time = ",strftime('%Y-%m-%dT%H:%M:%fZ','now'),";
 const char* const queue_group = ",(SELECT CAST(max(id) AS TEXT) FROM _group)";
 
 std::string queue_sql(const LocalObject& object, const std::string& row, const char* operation,
@@ -197,7 +198,8 @@ std::string value_sql(const LocalColumn& column, const std::string& row) {
            " AS TEXT)) IN('integer','real') THEN CAST(" + x + " AS TEXT) ELSE json_quote(CAST(" +
            x + " AS TEXT)) END";
   if (column.kind == "bytes")
-    return "CASE WHEN " + x + " IS NULL THEN 'null' ELSE '\"\\\\x'||lower(hex(" + x + "))||'\"' END";
+    return "CASE WHEN " + x + " IS NULL THEN 'null' ELSE '\"\\\\x'||lower(hex(" + x +
+           "))||'\"' END";
   if (column.kind == "array")
     return "CASE WHEN json_valid(CAST(" + x + " AS TEXT)) AND json_type(CAST(" + x +
            " AS TEXT))='array' THEN CAST(" + x + " AS TEXT) ELSE json_quote(CAST(" + x +
@@ -259,7 +261,8 @@ std::string create_triggers_sql(const LocalObject& object) {
   };
   std::string moved = key_changed_sql(object), stayed = "NOT(" + moved + ")";
   std::string old_image = image_sql(object, "OLD");
-  std::string update = refuse_sql(object) + save_base_sql(object, "OLD", old_image, "OLD._version", "");
+  std::string update =
+      refuse_sql(object) + save_base_sql(object, "OLD", old_image, "OLD._version", "");
   update += queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, changed),
                       object_sql(object, "OLD", false, changed), "OLD._version", "");
   update += mark_unsynced_sql(object, "") + "DELETE FROM _replaced;";

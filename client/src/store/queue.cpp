@@ -21,7 +21,9 @@ std::vector<QueuedMutation> Store::select_queue(const std::string& where, std::s
   return found;
 }
 
-std::vector<QueuedMutation> Store::queue() const { return select_queue("1"); }
+std::vector<QueuedMutation> Store::queue() const {
+  return select_queue("1");
+}
 
 StoreCounters Store::counters() const {
   Statement row(database_,
@@ -36,9 +38,10 @@ StoreCounters Store::counters() const {
 }
 
 int64_t Store::confirmed() const {
-  Statement row(database_,
-                "SELECT coalesce((SELECT min(client_sequence)-1 FROM _mutations WHERE "
-                "state<>'judged'),(SELECT max(seq) FROM sqlite_sequence WHERE name='_mutations'),0)");
+  Statement row(
+      database_,
+      "SELECT coalesce((SELECT min(client_sequence)-1 FROM _mutations WHERE "
+      "state<>'judged'),(SELECT max(seq) FROM sqlite_sequence WHERE name='_mutations'),0)");
   row.step();
   return row.integer(0);
 }
@@ -108,9 +111,18 @@ std::string LocalDatabase::batch_json(const std::vector<QueuedMutation>& batch) 
 }
 
 Rejection Store::reject(const QueuedMutation& mutation, const StoredVerdict& verdict) {
-  Rejection event{mutation.id, mutation.client_sequence, mutation.object, mutation.record_id,
-                  mutation.operation, verdict.reason, verdict.detail, mutation.data,
-                  mutation.original, {}, {}, {}};
+  Rejection event{mutation.id,
+                  mutation.client_sequence,
+                  mutation.object,
+                  mutation.record_id,
+                  mutation.operation,
+                  verdict.reason,
+                  verdict.detail,
+                  mutation.data,
+                  mutation.original,
+                  {},
+                  {},
+                  {}};
   bool known = knows(mutation.object);
   if (known) event.before = row_json(mutation.object, mutation.record_id).value_or("");
   Statement drop(database_, "DELETE FROM _mutations WHERE client_sequence=?");
@@ -171,7 +183,8 @@ void Store::renumber_queue(const std::string& client_id) {
           "randomblob(2)),2)||'-a'||substr(hex(randomblob(2)),2)||'-'||hex(randomblob(6))),object,"
           "record_id,operation,data,original,timestamp,version,\"group\" FROM _mutations WHERE "
           "state<>'judged' ORDER BY client_sequence; DELETE FROM _mutations WHERE state<>'judged' "
-          "AND client_sequence<=" + last);
+          "AND client_sequence<=" +
+              last);
   Statement name(database_, "UPDATE _sync_state SET client_id=?");
   name.bind(1, std::string_view(client_id)).run();
   transaction.commit();

@@ -55,8 +55,7 @@ Row Store::expected_row(const std::string& object, const std::string& record_id,
     if (!base.is_null(0)) row = json_members(base.text(0));
     if (version != nullptr) *version = base.integer_or_none(1);
   }
-  for (const auto& mutation :
-       select_queue("object=?1 AND record_id=?2", object, record_id))
+  for (const auto& mutation : select_queue("object=?1 AND record_id=?2", object, record_id))
     row = applied(std::move(row), mutation.operation,
                   changed_fields(mutation.operation, mutation.data, mutation.original));
   return row;
@@ -96,18 +95,19 @@ std::vector<LocalDifference> Store::verify_local() const {
     if (wanted && found) {
       JsonMembers there = json_members(*found);
       for (const LocalColumn& column : writer(object).object().columns)
-        same = same && same_value(column, json_find(*wanted, column.name),
-                                  json_find(there, column.name));
+        same = same &&
+               same_value(column, json_find(*wanted, column.name), json_find(there, column.name));
     }
     if (!same)
       differences.push_back({object, id, wanted ? json_object(*wanted) : "", found.value_or("")});
   }
   for (const LocalObject& object : objects_) {
     Statement rows(database_, "SELECT " + record_id_sql(object, "t") + " FROM " +
-                                  quote_name(object.name) + " t WHERE _synced=0 AND NOT EXISTS("
+                                  quote_name(object.name) +
+                                  " t WHERE _synced=0 AND NOT EXISTS("
                                   "SELECT 1 FROM _base b WHERE b.object=" +
-                                  quote_text(object.name) + " AND b.record_id=" +
-                                  record_id_sql(object, "t") + ")");
+                                  quote_text(object.name) +
+                                  " AND b.record_id=" + record_id_sql(object, "t") + ")");
     while (rows.step())
       differences.push_back(
           {object.name, rows.text(0), "", row_json(object.name, rows.text(0)).value_or("")});

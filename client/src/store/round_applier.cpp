@@ -116,9 +116,9 @@ class StoreRound : public RoundApplier {
     if (json_true(data, "absorb"))
       set_base(row, own.operation,
                json_object(changed_fields(own.operation, own.data, own.original)));
-    std::string verdict = json_object({{"status", json_quote(json_text(data, "status"))},
-                                       {"version", row.version ? std::to_string(*row.version)
-                                                               : std::string("null")}});
+    std::string verdict = json_object(
+        {{"status", json_quote(json_text(data, "status"))},
+         {"version", row.version ? std::to_string(*row.version) : std::string("null")}});
     Statement judge(store_.database(),
                     "UPDATE _mutations SET state='judged',synced=2,verdict=coalesce(verdict,?) "
                     "WHERE client_sequence=?");
@@ -161,9 +161,8 @@ class StoreRound : public RoundApplier {
                                           " t WHERE _synced=1 AND " + id + not_sent,
                                       row.object))
       drop(row.object, gone, std::nullopt);
-    for (const auto& gone :
-         column_of("SELECT record_id FROM _base WHERE object=?1 AND record_id" + not_sent,
-                   row.object))
+    for (const auto& gone : column_of(
+             "SELECT record_id FROM _base WHERE object=?1 AND record_id" + not_sent, row.object))
       drop(row.object, gone, std::nullopt);
     rereading_.erase(row.object);
     clear.bind(1, std::string_view(row.object)).run();
@@ -195,8 +194,8 @@ class StoreRound : public RoundApplier {
     JsonMembers data = json_members(row.data);
     Statement keep(store_.database(), "INSERT OR REPLACE INTO _conflicts VALUES(?,?,?,?,?,?,?,?)");
     int at = 1;
-    for (const char* name : {"conflict_id", "mutation_id", "object", "record_id", "reason",
-                             "status", "resolution"})
+    for (const char* name :
+         {"conflict_id", "mutation_id", "object", "record_id", "reason", "status", "resolution"})
       keep.bind_text_or_null(at++, json_text(data, name));
     keep.bind(at, std::string_view(row.data)).run();
   }
@@ -213,6 +212,8 @@ class StoreRound : public RoundApplier {
 
 }  // namespace
 
-std::unique_ptr<RoundApplier> Store::begin_round() { return std::make_unique<StoreRound>(*this); }
+std::unique_ptr<RoundApplier> Store::begin_round() {
+  return std::make_unique<StoreRound>(*this);
+}
 
 }  // namespace objectos

@@ -66,8 +66,7 @@ void bind_record_id(Statement& statement, int at, const LocalObject& object,
 
 Statement& RowWriter::prepared(const std::string& sql) {
   auto found = statements_.find(sql);
-  if (found == statements_.end())
-    found = statements_.emplace(sql, Statement(database_, sql)).first;
+  if (found == statements_.end()) found = statements_.emplace(sql, Statement(database_, sql)).first;
   return found->second;
 }
 
@@ -91,11 +90,11 @@ void RowWriter::upsert(const JsonMembers& row, std::optional<int64_t> version, b
     sets += quote_name(column) + "=excluded." + quote_name(column) + ",";
   }
   for (const std::string& key : object_.key) keys += (keys.empty() ? "" : ",") + quote_name(key);
-  Statement& statement = prepared(
-      "INSERT INTO " + name + "(" + names + "_version,_synced) VALUES(" + values +
-      "?,?) ON CONFLICT(" + keys + ") DO UPDATE SET " + sets +
-      "_version=excluded._version,_synced=excluded._synced" +
-      (force ? "" : " WHERE coalesce(" + name + "._version,0)<=excluded._version"));
+  Statement& statement =
+      prepared("INSERT INTO " + name + "(" + names + "_version,_synced) VALUES(" + values +
+               "?,?) ON CONFLICT(" + keys + ") DO UPDATE SET " + sets +
+               "_version=excluded._version,_synced=excluded._synced" +
+               (force ? "" : " WHERE coalesce(" + name + "._version,0)<=excluded._version"));
   int at = 1;
   for (const auto& [column, raw] : row)
     if (object_.column_index(column) >= 0) {
@@ -115,8 +114,8 @@ bool RowWriter::update(const std::string& record_id, const JsonMembers& changes,
       sets += quote_name(column) + "=?" + std::to_string(at++) + ",";
   std::string newest = "max(coalesce(_version,0),?" + std::to_string(at) + ")";
   // An older message changes nothing, yet still counts as found.
-  Statement& older = prepared("SELECT _version FROM " + quote_name(object_.name) + " WHERE " +
-                              where_key(1));
+  Statement& older =
+      prepared("SELECT _version FROM " + quote_name(object_.name) + " WHERE " + where_key(1));
   bind_record_id(older, 1, object_, record_id);
   bool found = older.step();
   bool stale = found && version && older.integer(0) > *version;
@@ -127,8 +126,7 @@ bool RowWriter::update(const std::string& record_id, const JsonMembers& changes,
   at = 1;
   for (const auto& [column, raw] : changes) {
     int index = object_.column_index(column);
-    if (index >= 0)
-      bind_value(statement, at++, object_.columns[static_cast<size_t>(index)], raw);
+    if (index >= 0) bind_value(statement, at++, object_.columns[static_cast<size_t>(index)], raw);
   }
   statement.bind(at, version);
   bind_record_id(statement, at + 1, object_, record_id);
@@ -138,10 +136,9 @@ bool RowWriter::update(const std::string& record_id, const JsonMembers& changes,
 
 bool RowWriter::remove(const std::string& record_id, std::optional<int64_t> up_to_version) {
   int next = static_cast<int>(object_.key.size()) + 1;
-  Statement& statement =
-      prepared("DELETE FROM " + quote_name(object_.name) + " WHERE " + where_key(1) + " AND (?" +
-               std::to_string(next) + " IS NULL OR coalesce(_version,0)<=?" +
-               std::to_string(next) + ")");
+  Statement& statement = prepared(
+      "DELETE FROM " + quote_name(object_.name) + " WHERE " + where_key(1) + " AND (?" +
+      std::to_string(next) + " IS NULL OR coalesce(_version,0)<=?" + std::to_string(next) + ")");
   bind_record_id(statement, 1, object_, record_id);
   statement.bind(next, up_to_version);
   statement.run();

@@ -35,8 +35,12 @@ std::string quote_with(std::string_view text, char mark) {
   }
   return out + mark;
 }
-std::string quote_name(std::string_view name) { return quote_with(name, '"'); }
-std::string quote_text(std::string_view text) { return quote_with(text, '\''); }
+std::string quote_name(std::string_view name) {
+  return quote_with(name, '"');
+}
+std::string quote_text(std::string_view text) {
+  return quote_with(text, '\'');
+}
 
 Statement::Statement(sqlite3* database, const std::string& sql) {
   int code = sqlite3_prepare_v3(database, sql.data(), static_cast<int>(sql.size()),

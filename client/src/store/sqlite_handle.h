@@ -28,8 +28,8 @@ class Statement {
   Statement& bind(int at, std::optional<int64_t> value);
   Statement& bind_null(int at);
   Statement& bind_text_or_null(int at, std::string_view text);  // empty becomes NULL
-  bool step();  // true: a row
-  void run();   // step and reset
+  bool step();                                                  // true: a row
+  void run();                                                   // step and reset
   void reset() { sqlite3_reset(handle_); }
   std::string text(int column) const;
   int64_t integer(int column) const { return sqlite3_column_int64(handle_, column); }

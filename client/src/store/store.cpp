@@ -43,8 +43,7 @@ void Store::connect(const std::string& path, Mode mode, bool may_create) {
                      "Make one with clone.");
   if (mode == Mode::engine) {
     lock_file_ = ::open((path + "-engine-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_file_ < 0)
-      throw StoreError(StoreErrorKind::not_found, "cannot write beside " + path);
+    if (lock_file_ < 0) throw StoreError(StoreErrorKind::not_found, "cannot write beside " + path);
     if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0)
       throw StoreError(StoreErrorKind::locked, "another engine has " + path + " open", {},
                        "Only one engine may sync a file at a time: stop the other one.");
@@ -176,11 +175,15 @@ void Store::set_identity(const std::string& client_id, const std::string& user_i
   update.bind(1, std::string_view(client_id)).bind(2, std::string_view(user_id));
   update.bind(3, std::string_view(epoch)).run();
 }
-void Store::set_server(const std::string& server) { set_state(database_, "server", server); }
+void Store::set_server(const std::string& server) {
+  set_state(database_, "server", server);
+}
 void Store::set_clock_offset(int64_t milliseconds) {
   set_state(database_, "clock_offset_ms", std::to_string(milliseconds));
 }
-void Store::forget_checkpoint() { set_state(database_, "checkpoint", ""); }
+void Store::forget_checkpoint() {
+  set_state(database_, "checkpoint", "");
+}
 void Store::limit_pages(int64_t pages) {
   pragma(database_, "max_page_count=" + std::to_string(pages));
 }

@@ -1,5 +1,6 @@
-// The implementation of LocalDatabase, spread over files by role: store.cpp (file, state), queue.cpp
-// (batches and verdicts), rebase.cpp (base image (+) queue), round_applier.cpp, bulk_loader.cpp.
+// The implementation of LocalDatabase, spread over files by role: store.cpp (file, state),
+// queue.cpp (batches and verdicts), rebase.cpp (base image (+) queue), round_applier.cpp,
+// bulk_loader.cpp.
 #pragma once
 
 #include <map>

@@ -16,223 +16,225 @@ using Clock = std::chrono::steady_clock;
 // Verbose messages of a failed connection read "FATAL:  28P01: text"; libpq has no other way to
 // tell the SQLSTATE of a connection that never came to be.
 std::string sqlstate_in_message(const std::string& message) {
-    for (std::size_t at = message.find(":  "); at != std::string::npos;
-         at = message.find(":  ", at + 1)) {
-        std::string code = message.substr(at + 3, 5);
-        bool fits = code.size() == 5 && message.size() > at + 8 && message[at + 8] == ':';
-        for (char c : code) fits = fits && ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'));
-        if (fits) return code;
-    }
-    return {};
+  for (std::size_t at = message.find(":  "); at != std::string::npos;
+       at = message.find(":  ", at + 1)) {
+    std::string code = message.substr(at + 3, 5);
+    bool fits = code.size() == 5 && message.size() > at + 8 && message[at + 8] == ':';
+    for (char c : code) fits = fits && ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'));
+    if (fits) return code;
+  }
+  return {};
 }
 
 std::string trimmed(std::string text) {
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    return text;
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
 
 std::string field(const PGresult* result, int code) {
-    const char* text = PQresultErrorField(result, code);
-    return text != nullptr ? text : "";
+  const char* text = PQresultErrorField(result, code);
+  return text != nullptr ? text : "";
 }
 
 }  // namespace
 
 void PgConnection::check_not_cancelled() const {
-    if (cancelled_) {
-        throw Error(ErrorClass::transient, "cancelled", "The exchange was stopped.");
-    }
+  if (cancelled_) {
+    throw Error(ErrorClass::transient, "cancelled", "The exchange was stopped.");
+  }
 }
 
 bool PgConnection::open() {
-    check_not_cancelled();
-    if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) {
-        PQconsumeInput(connection_);  // notices a connection that the server has closed
-        if (PQstatus(connection_) == CONNECTION_OK) return false;
-    }
-    close();
-    const char* keywords[] = {"fallback_application_name", "keepalives", "keepalives_idle",
-                              "keepalives_interval", "keepalives_count", "dbname",
-                              "client_encoding", nullptr};
-    const char* values[] = {"objectos-sync", "1", "30", "10", "3", conninfo_.c_str(), "UTF8",
-                            nullptr};
-    connection_ = PQconnectStartParams(keywords, values, 1);
-    if (connection_ == nullptr) throw std::bad_alloc();
-    PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
-    wait_connected();
-    PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
-    PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
-    std::lock_guard lock(cancel_mutex_);
-    cancel_handle_ = PQgetCancel(connection_);
-    return true;
+  check_not_cancelled();
+  if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) {
+    PQconsumeInput(connection_);  // notices a connection that the server has closed
+    if (PQstatus(connection_) == CONNECTION_OK) return false;
+  }
+  close();
+  const char* keywords[] = {
+      "fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval",
+      "keepalives_count",          "dbname",     "client_encoding", nullptr};
+  const char* values[] = {"objectos-sync",   "1",    "30",   "10", "3",
+                          conninfo_.c_str(), "UTF8", nullptr};
+  connection_ = PQconnectStartParams(keywords, values, 1);
+  if (connection_ == nullptr) throw std::bad_alloc();
+  PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
+  wait_connected();
+  PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
+  PQsetNoticeProcessor(
+      connection_, [](void*, const char*) {}, nullptr);
+  std::lock_guard lock(cancel_mutex_);
+  cancel_handle_ = PQgetCancel(connection_);
+  return true;
 }
 
 void PgConnection::wait_connected() {
-    const auto deadline = Clock::now() + timeout_;
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    while (state != PGRES_POLLING_OK) {
-        if (state == PGRES_POLLING_FAILED || PQstatus(connection_) == CONNECTION_BAD) {
-            throw_connection_error("connect to");
-        }
-        check_not_cancelled();
-        if (Clock::now() >= deadline) {
-            close();
-            throw Error(ErrorClass::transient, "connect_timeout",
-                        "The server did not answer within the connect timeout.", {},
-                        default_hint(""));
-        }
-        pollfd descriptor{PQsocket(connection_), POLLIN, 0};
-        if (state == PGRES_POLLING_WRITING) descriptor.events = POLLOUT;
-        if (poll(&descriptor, 1, 100) > 0) state = PQconnectPoll(connection_);
+  const auto deadline = Clock::now() + timeout_;
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  while (state != PGRES_POLLING_OK) {
+    if (state == PGRES_POLLING_FAILED || PQstatus(connection_) == CONNECTION_BAD) {
+      throw_connection_error("connect to");
     }
+    check_not_cancelled();
+    if (Clock::now() >= deadline) {
+      close();
+      throw Error(ErrorClass::transient, "connect_timeout",
+                  "The server did not answer within the connect timeout.", {}, default_hint(""));
+    }
+    pollfd descriptor{PQsocket(connection_), POLLIN, 0};
+    if (state == PGRES_POLLING_WRITING) descriptor.events = POLLOUT;
+    if (poll(&descriptor, 1, 100) > 0) state = PQconnectPoll(connection_);
+  }
 }
 
 void PgConnection::close() noexcept {
-    {
-        std::lock_guard lock(cancel_mutex_);
-        if (cancel_handle_ != nullptr) PQfreeCancel(cancel_handle_);
-        cancel_handle_ = nullptr;
-    }
-    if (connection_ != nullptr) PQfinish(connection_);
-    connection_ = nullptr;
+  {
+    std::lock_guard lock(cancel_mutex_);
+    if (cancel_handle_ != nullptr) PQfreeCancel(cancel_handle_);
+    cancel_handle_ = nullptr;
+  }
+  if (connection_ != nullptr) PQfinish(connection_);
+  connection_ = nullptr;
 }
 
 void PgConnection::throw_connection_error(const char* doing) {
-    std::string text = trimmed(PQerrorMessage(connection_));
-    std::string sqlstate = sqlstate_in_message(text);
-    bool needs_password = PQconnectionNeedsPassword(connection_) != 0;
-    close();
-    check_not_cancelled();
-    if (sqlstate.empty() && needs_password) sqlstate = "28P01";
-    throw Error(classify_sqlstate(sqlstate), sqlstate.empty() ? "08006" : sqlstate,
-                std::string("Could not ") + doing + " the server: " + first_line(text), text,
-                default_hint(sqlstate));
+  std::string text = trimmed(PQerrorMessage(connection_));
+  std::string sqlstate = sqlstate_in_message(text);
+  bool needs_password = PQconnectionNeedsPassword(connection_) != 0;
+  close();
+  check_not_cancelled();
+  if (sqlstate.empty() && needs_password) sqlstate = "28P01";
+  throw Error(classify_sqlstate(sqlstate), sqlstate.empty() ? "08006" : sqlstate,
+              std::string("Could not ") + doing + " the server: " + first_line(text), text,
+              default_hint(sqlstate));
 }
 
 void PgConnection::throw_result_error(const PGresult* result) {
-    std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
-    std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
-    std::string detail = field(result, PG_DIAG_MESSAGE_DETAIL);
-    std::string hint = field(result, PG_DIAG_MESSAGE_HINT);
-    if (sqlstate.empty()) throw_connection_error("keep the connection to");
-    drain();
-    check_not_cancelled();
-    if (hint.empty()) hint = default_hint(sqlstate);
-    throw Error(classify_sqlstate(sqlstate), sqlstate, message, detail, hint);
+  std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
+  std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+  std::string detail = field(result, PG_DIAG_MESSAGE_DETAIL);
+  std::string hint = field(result, PG_DIAG_MESSAGE_HINT);
+  if (sqlstate.empty()) throw_connection_error("keep the connection to");
+  drain();
+  check_not_cancelled();
+  if (hint.empty()) hint = default_hint(sqlstate);
+  throw Error(classify_sqlstate(sqlstate), sqlstate, message, detail, hint);
 }
 
 void PgConnection::drain() noexcept {
-    while (PGresult* result = PQgetResult(connection_)) {
-        ExecStatusType status = PQresultStatus(result);
-        PQclear(result);
-        if (status == PGRES_COPY_OUT) {
-            char* buffer = nullptr;
-            while (PQgetCopyData(connection_, &buffer, 0) > 0) PQfreemem(buffer);
-        }
-        if (PQstatus(connection_) == CONNECTION_BAD) break;
+  while (PGresult* result = PQgetResult(connection_)) {
+    ExecStatusType status = PQresultStatus(result);
+    PQclear(result);
+    if (status == PGRES_COPY_OUT) {
+      char* buffer = nullptr;
+      while (PQgetCopyData(connection_, &buffer, 0) > 0) PQfreemem(buffer);
     }
+    if (PQstatus(connection_) == CONNECTION_BAD) break;
+  }
 }
 
 void PgConnection::send(const std::string& sql, std::initializer_list<PgParameter> parameters) {
-    check_not_cancelled();
-    if (connection_ == nullptr) {
-        throw Error(ErrorClass::transient, "08003", "There is no connection to the server.", {},
-                    default_hint(""));
-    }
-    std::vector<const char*> values;
-    for (const PgParameter& value : parameters) {
-        values.push_back(value ? value->c_str() : nullptr);
-    }
-    if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
-                          values.data(), nullptr, nullptr, 0) == 0) {
-        throw_connection_error("send to");
-    }
+  check_not_cancelled();
+  if (connection_ == nullptr) {
+    throw Error(ErrorClass::transient, "08003", "There is no connection to the server.", {},
+                default_hint(""));
+  }
+  std::vector<const char*> values;
+  for (const PgParameter& value : parameters) {
+    values.push_back(value ? value->c_str() : nullptr);
+  }
+  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, 0) == 0) {
+    throw_connection_error("send to");
+  }
 }
 
 PgResult PgConnection::query(const std::string& sql,
                              std::initializer_list<PgParameter> parameters) {
-    send(sql, parameters);
-    PgResult last;
-    while (PGresult* next = PQgetResult(connection_)) {
-        last.reset(next);
-        ExecStatusType status = PQresultStatus(next);
-        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw_result_error(next);
-    }
-    if (!last) throw_connection_error("keep the connection to");
-    return last;
+  send(sql, parameters);
+  PgResult last;
+  while (PGresult* next = PQgetResult(connection_)) {
+    last.reset(next);
+    ExecStatusType status = PQresultStatus(next);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw_result_error(next);
+  }
+  if (!last) throw_connection_error("keep the connection to");
+  return last;
 }
 
 void PgConnection::stream(const std::string& sql, std::initializer_list<PgParameter> parameters,
                           const std::function<void(const PGresult*)>& on_row) {
-    send(sql, parameters);
-    PQsetSingleRowMode(connection_);
-    bool complete = false;
-    while (PGresult* next = PQgetResult(connection_)) {
-        PgResult row(next);
-        ExecStatusType status = PQresultStatus(next);
-        if (status == PGRES_SINGLE_TUPLE) {
-            try {
-                on_row(next);
-            } catch (...) {
-                close();  // cheaper and safer than reading the rest of a result nobody wants
-                throw;
-            }
-        } else if (status == PGRES_TUPLES_OK) {
-            complete = true;
-        } else {
-            throw_result_error(next);
-        }
+  send(sql, parameters);
+  PQsetSingleRowMode(connection_);
+  bool complete = false;
+  while (PGresult* next = PQgetResult(connection_)) {
+    PgResult row(next);
+    ExecStatusType status = PQresultStatus(next);
+    if (status == PGRES_SINGLE_TUPLE) {
+      try {
+        on_row(next);
+      } catch (...) {
+        close();  // cheaper and safer than reading the rest of a result nobody wants
+        throw;
+      }
+    } else if (status == PGRES_TUPLES_OK) {
+      complete = true;
+    } else {
+      throw_result_error(next);
     }
-    if (!complete) throw_connection_error("keep the connection to");
+  }
+  if (!complete) throw_connection_error("keep the connection to");
 }
 
 void PgConnection::copy_out(const std::string& sql,
                             const std::function<void(std::string_view)>& on_bytes) {
-    send(sql, {});
-    PgResult start(PQgetResult(connection_));
-    if (!start) throw_connection_error("keep the connection to");
-    if (PQresultStatus(start.get()) != PGRES_COPY_OUT) throw_result_error(start.get());
-    char* buffer = nullptr;
-    int length = 0;
-    while ((length = PQgetCopyData(connection_, &buffer, 0)) > 0) {
-        std::unique_ptr<char, void (*)(void*)> owner(buffer, PQfreemem);
-        try {
-            on_bytes({buffer, static_cast<std::size_t>(length)});
-        } catch (...) {
-            close();
-            throw;
-        }
+  send(sql, {});
+  PgResult start(PQgetResult(connection_));
+  if (!start) throw_connection_error("keep the connection to");
+  if (PQresultStatus(start.get()) != PGRES_COPY_OUT) throw_result_error(start.get());
+  char* buffer = nullptr;
+  int length = 0;
+  while ((length = PQgetCopyData(connection_, &buffer, 0)) > 0) {
+    std::unique_ptr<char, void (*)(void*)> owner(buffer, PQfreemem);
+    try {
+      on_bytes({buffer, static_cast<std::size_t>(length)});
+    } catch (...) {
+      close();
+      throw;
     }
-    if (length == -2) throw_connection_error("read from");
-    while (PGresult* next = PQgetResult(connection_)) {
-        PgResult end(next);
-        if (PQresultStatus(next) != PGRES_COMMAND_OK) throw_result_error(next);
-    }
+  }
+  if (length == -2) throw_connection_error("read from");
+  while (PGresult* next = PQgetResult(connection_)) {
+    PgResult end(next);
+    if (PQresultStatus(next) != PGRES_COMMAND_OK) throw_result_error(next);
+  }
 }
 
 bool PgConnection::try_command(const char* sql) noexcept {
-    if (connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return false;
-    drain();
-    PgResult result(PQexec(connection_, sql));
-    return PQresultStatus(result.get()) == PGRES_COMMAND_OK;
+  if (connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return false;
+  drain();
+  PgResult result(PQexec(connection_, sql));
+  return PQresultStatus(result.get()) == PGRES_COMMAND_OK;
 }
 
 std::string PgConnection::quote_identifier(const std::string& name) {
-    char* quoted = PQescapeIdentifier(connection_, name.data(), name.size());
-    if (quoted == nullptr) throw_connection_error("quote a name for");
-    std::string text = quoted;
-    PQfreemem(quoted);
-    return text;
+  char* quoted = PQescapeIdentifier(connection_, name.data(), name.size());
+  if (quoted == nullptr) throw_connection_error("quote a name for");
+  std::string text = quoted;
+  PQfreemem(quoted);
+  return text;
 }
 
 void PgConnection::cancel() noexcept {
-    cancelled_ = true;
-    std::lock_guard lock(cancel_mutex_);
-    if (cancel_handle_ == nullptr) return;
-    char error[256];
-    PQcancel(cancel_handle_, error, sizeof error);
+  cancelled_ = true;
+  std::lock_guard lock(cancel_mutex_);
+  if (cancel_handle_ == nullptr) return;
+  char error[256];
+  PQcancel(cancel_handle_, error, sizeof error);
 }
 
 }  // namespace objectos

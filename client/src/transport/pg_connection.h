@@ -15,7 +15,7 @@
 namespace objectos {
 
 struct PgResultFree {
-    void operator()(PGresult* result) const noexcept { PQclear(result); }
+  void operator()(PGresult* result) const noexcept { PQclear(result); }
 };
 using PgResult = std::unique_ptr<PGresult, PgResultFree>;
 
@@ -23,42 +23,41 @@ using PgResult = std::unique_ptr<PGresult, PgResultFree>;
 using PgParameter = std::optional<std::string>;
 
 class PgConnection {
-public:
-    PgConnection(std::string conninfo, std::chrono::milliseconds timeout)
-        : conninfo_(std::move(conninfo)), timeout_(timeout) {}
-    ~PgConnection() { close(); }
-    PgConnection(const PgConnection&) = delete;
-    PgConnection& operator=(const PgConnection&) = delete;
+ public:
+  PgConnection(std::string conninfo, std::chrono::milliseconds timeout)
+      : conninfo_(std::move(conninfo)), timeout_(timeout) {}
+  ~PgConnection() { close(); }
+  PgConnection(const PgConnection&) = delete;
+  PgConnection& operator=(const PgConnection&) = delete;
 
-    // True when it had to open a new connection.
-    bool open();
-    void close() noexcept;
-    PgResult query(const std::string& sql, std::initializer_list<PgParameter> parameters = {});
-    // Calls on_row for every row as it arrives (single-row mode).
-    void stream(const std::string& sql, std::initializer_list<PgParameter> parameters,
-                const std::function<void(const PGresult*)>& on_row);
-    void copy_out(const std::string& sql,
-                  const std::function<void(std::string_view)>& on_bytes);
-    // Best effort, for clean-up: false when it failed.
-    bool try_command(const char* sql) noexcept;
-    std::string quote_identifier(const std::string& name);
-    void cancel() noexcept;
-    void allow() noexcept { cancelled_ = false; }
+  // True when it had to open a new connection.
+  bool open();
+  void close() noexcept;
+  PgResult query(const std::string& sql, std::initializer_list<PgParameter> parameters = {});
+  // Calls on_row for every row as it arrives (single-row mode).
+  void stream(const std::string& sql, std::initializer_list<PgParameter> parameters,
+              const std::function<void(const PGresult*)>& on_row);
+  void copy_out(const std::string& sql, const std::function<void(std::string_view)>& on_bytes);
+  // Best effort, for clean-up: false when it failed.
+  bool try_command(const char* sql) noexcept;
+  std::string quote_identifier(const std::string& name);
+  void cancel() noexcept;
+  void allow() noexcept { cancelled_ = false; }
 
-private:
-    void send(const std::string& sql, std::initializer_list<PgParameter> parameters);
-    void drain() noexcept;
-    void wait_connected();
-    void check_not_cancelled() const;
-    [[noreturn]] void throw_connection_error(const char* doing);
-    [[noreturn]] void throw_result_error(const PGresult* result);
+ private:
+  void send(const std::string& sql, std::initializer_list<PgParameter> parameters);
+  void drain() noexcept;
+  void wait_connected();
+  void check_not_cancelled() const;
+  [[noreturn]] void throw_connection_error(const char* doing);
+  [[noreturn]] void throw_result_error(const PGresult* result);
 
-    std::string conninfo_;
-    std::chrono::milliseconds timeout_;
-    PGconn* connection_ = nullptr;
-    std::mutex cancel_mutex_;        // guards cancel_handle_
-    PGcancel* cancel_handle_ = nullptr;
-    std::atomic<bool> cancelled_{false};
+  std::string conninfo_;
+  std::chrono::milliseconds timeout_;
+  PGconn* connection_ = nullptr;
+  std::mutex cancel_mutex_;  // guards cancel_handle_
+  PGcancel* cancel_handle_ = nullptr;
+  std::atomic<bool> cancelled_{false};
 };
 
 }  // namespace objectos

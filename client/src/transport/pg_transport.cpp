@@ -12,18 +12,18 @@ namespace objectos {
 namespace {
 
 std::optional<std::string> text_at(const PGresult* r, int row, int column) {
-    if (PQgetisnull(r, row, column) != 0) return std::nullopt;
-    return std::string(PQgetvalue(r, row, column),
-                       static_cast<std::size_t>(PQgetlength(r, row, column)));
+  if (PQgetisnull(r, row, column) != 0) return std::nullopt;
+  return std::string(PQgetvalue(r, row, column),
+                     static_cast<std::size_t>(PQgetlength(r, row, column)));
 }
 
 std::optional<std::int64_t> number_at(const PGresult* r, int row, int column) {
-    if (PQgetisnull(r, row, column) != 0) return std::nullopt;
-    return std::strtoll(PQgetvalue(r, row, column), nullptr, 10);
+  if (PQgetisnull(r, row, column) != 0) return std::nullopt;
+  return std::strtoll(PQgetvalue(r, row, column), nullptr, 10);
 }
 
 bool true_at(const PGresult* r, int row, int column) {
-    return PQgetisnull(r, row, column) == 0 && PQgetvalue(r, row, column)[0] == 't';
+  return PQgetisnull(r, row, column) == 0 && PQgetvalue(r, row, column)[0] == 't';
 }
 
 constexpr const char* kVerdictColumns =
@@ -31,205 +31,202 @@ constexpr const char* kVerdictColumns =
     "client_version, detail";
 
 VerdictRow verdict_at(const PGresult* r, int row) {
-    VerdictRow verdict;
-    verdict.mutation_id = text_at(r, row, 0).value_or("");
-    verdict.status = text_at(r, row, 1).value_or("");
-    verdict.duplicate = true_at(r, row, 2);
-    verdict.version = number_at(r, row, 3);
-    verdict.sequence = number_at(r, row, 4);
-    verdict.reason = text_at(r, row, 5);
-    verdict.resolution = text_at(r, row, 6);
-    verdict.server_version = number_at(r, row, 7);
-    verdict.client_version = number_at(r, row, 8);
-    verdict.detail = text_at(r, row, 9);
-    return verdict;
+  VerdictRow verdict;
+  verdict.mutation_id = text_at(r, row, 0).value_or("");
+  verdict.status = text_at(r, row, 1).value_or("");
+  verdict.duplicate = true_at(r, row, 2);
+  verdict.version = number_at(r, row, 3);
+  verdict.sequence = number_at(r, row, 4);
+  verdict.reason = text_at(r, row, 5);
+  verdict.resolution = text_at(r, row, 6);
+  verdict.server_version = number_at(r, row, 7);
+  verdict.client_version = number_at(r, row, 8);
+  verdict.detail = text_at(r, row, 9);
+  return verdict;
 }
 
 PullRow pull_row_at(const PGresult* r) {
-    PullRow row;
-    row.kind = text_at(r, 0, 0).value_or("");
-    row.sequence = number_at(r, 0, 1);
-    row.id = text_at(r, 0, 2);
-    row.object = text_at(r, 0, 3);
-    row.record_id = text_at(r, 0, 4);
-    row.operation = text_at(r, 0, 5);
-    row.data = text_at(r, 0, 6);
-    row.version = number_at(r, 0, 7);
-    row.timestamp = text_at(r, 0, 8);
-    row.user_id = text_at(r, 0, 9);
-    row.tag = text_at(r, 0, 10);
-    row.checkpoint = text_at(r, 0, 11);
-    row.has_more = true_at(r, 0, 12);
-    return row;
+  PullRow row;
+  row.kind = text_at(r, 0, 0).value_or("");
+  row.sequence = number_at(r, 0, 1);
+  row.id = text_at(r, 0, 2);
+  row.object = text_at(r, 0, 3);
+  row.record_id = text_at(r, 0, 4);
+  row.operation = text_at(r, 0, 5);
+  row.data = text_at(r, 0, 6);
+  row.version = number_at(r, 0, 7);
+  row.timestamp = text_at(r, 0, 8);
+  row.user_id = text_at(r, 0, 9);
+  row.tag = text_at(r, 0, 10);
+  row.checkpoint = text_at(r, 0, 11);
+  row.has_more = true_at(r, 0, 12);
+  return row;
 }
 
 class PgTransport final : public Transport {
-public:
-    PgTransport(const std::string& conninfo, std::chrono::milliseconds timeout)
-        : connection_(conninfo, timeout) {}
+ public:
+  PgTransport(const std::string& conninfo, std::chrono::milliseconds timeout)
+      : connection_(conninfo, timeout) {}
 
-    void connect() override {
-        if (!connection_.open()) return;
-        PgResult found = connection_.query(
-            "SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n "
-            "ON n.oid = e.extnamespace WHERE e.extname = 'objectos_sync'");
-        if (PQntuples(found.get()) == 0) {
-            connection_.close();
-            throw Error(ErrorClass::upgrade, "extension_missing",
-                        "The database has no extension objectos_sync.", {},
-                        "Run on the server: CREATE EXTENSION objectos_sync; then "
-                        "SELECT sync_enable('your_table');");
-        }
-        schema_ = connection_.quote_identifier(PQgetvalue(found.get(), 0, 0)) + ".";
+  void connect() override {
+    if (!connection_.open()) return;
+    PgResult found = connection_.query(
+        "SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n "
+        "ON n.oid = e.extnamespace WHERE e.extname = 'objectos_sync'");
+    if (PQntuples(found.get()) == 0) {
+      connection_.close();
+      throw Error(ErrorClass::upgrade, "extension_missing",
+                  "The database has no extension objectos_sync.", {},
+                  "Run on the server: CREATE EXTENSION objectos_sync; then "
+                  "SELECT sync_enable('your_table');");
     }
+    schema_ = connection_.quote_identifier(PQgetvalue(found.get(), 0, 0)) + ".";
+  }
 
-    void disconnect() noexcept override { connection_.close(); }
+  void disconnect() noexcept override { connection_.close(); }
 
-    std::string hello(const std::string& client_id,
-                      std::optional<std::int64_t> high_water) override {
-        PgParameter known;
-        if (high_water) known = std::to_string(*high_water);
-        return scalar("SELECT " + schema_ + "sync_hello($1::text, $2::bigint)",
-                      {client_id, known});
+  std::string hello(const std::string& client_id, std::optional<std::int64_t> high_water) override {
+    PgParameter known;
+    if (high_water) known = std::to_string(*high_water);
+    return scalar("SELECT " + schema_ + "sync_hello($1::text, $2::bigint)", {client_id, known});
+  }
+
+  std::string schema() override { return scalar("SELECT " + schema_ + "sync_schema()", {}); }
+
+  std::vector<VerdictRow> push(const std::string& client_id,
+                               const std::string& mutations_json) override {
+    return verdicts("sync_push($1::text, $2::json)", {client_id, mutations_json});
+  }
+
+  void ack(const std::string& ack_json) override {
+    connection_.query("SELECT " + schema_ + "sync_ack($1::json)", {ack_json});
+  }
+
+  void begin_round() override {
+    connection_.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  }
+
+  void page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
+            std::int64_t confirmed, const std::function<void(const PullRow&)>& on_row) override {
+    connection_.stream(
+        "SELECT kind, sequence, id, object, record_id, operation, data, version, "
+        "(pg_catalog.to_jsonb(\"timestamp\" AT TIME ZONE 'UTC') #>> '{}') || '+00:00', user_id, "
+        "tag, "
+        "checkpoint, has_more FROM " +
+            schema_ + "sync_pull($1::text, $2::text, $3::int, $4::bigint)",
+        {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)},
+        [&](const PGresult* row) { on_row(pull_row_at(row)); });
+  }
+
+  void end_round() override { connection_.query("COMMIT"); }
+
+  void abort_round() noexcept override {
+    if (!connection_.try_command("ROLLBACK")) connection_.close();
+  }
+
+  Snapshot snapshot(const std::string& client_id) override {
+    PgResult rows = connection_.query("SELECT checkpoint, schema, object, query, columns FROM " +
+                                          schema_ + "sync_snapshot($1::text)",
+                                      {client_id});
+    Snapshot snapshot;
+    for (int row = 0; row < PQntuples(rows.get()); ++row) {
+      if (auto text = text_at(rows.get(), row, 0)) snapshot.checkpoint = *text;
+      if (auto text = text_at(rows.get(), row, 1)) snapshot.schema = *text;
+      auto object = text_at(rows.get(), row, 2);
+      if (!object) continue;
+      snapshot.objects.push_back({*object, text_at(rows.get(), row, 3).value_or(""),
+                                  text_at(rows.get(), row, 4).value_or("[]")});
     }
+    return snapshot;
+  }
 
-    std::string schema() override { return scalar("SELECT " + schema_ + "sync_schema()", {}); }
+  void copy_out(const std::string& query,
+                const std::function<void(std::string_view)>& on_bytes) override {
+    connection_.copy_out(query, on_bytes);
+  }
 
-    std::vector<VerdictRow> push(const std::string& client_id,
-                                 const std::string& mutations_json) override {
-        return verdicts("sync_push($1::text, $2::json)", {client_id, mutations_json});
+  VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) override {
+    return one_verdict("sync_resolve($1::uuid, $2::text)", {conflict_id, resolution});
+  }
+
+  VerdictRow resolve_values(const std::string& conflict_id,
+                            const std::string& values_json) override {
+    return one_verdict("sync_resolve($1::uuid, $2::jsonb)", {conflict_id, values_json});
+  }
+
+  void cancel() noexcept override { connection_.cancel(); }
+  void allow() noexcept override { connection_.allow(); }
+
+ private:
+  std::string scalar(const std::string& sql, std::initializer_list<PgParameter> parameters) {
+    PgResult result = connection_.query(sql, parameters);
+    if (PQntuples(result.get()) != 1) {
+      throw Error(ErrorClass::upgrade, "unexpected_answer",
+                  "The server gave an answer this version does not know.", sql);
     }
+    return text_at(result.get(), 0, 0).value_or("");
+  }
 
-    void ack(const std::string& ack_json) override {
-        connection_.query("SELECT " + schema_ + "sync_ack($1::json)", {ack_json});
+  std::vector<VerdictRow> verdicts(const char* call,
+                                   std::initializer_list<PgParameter> parameters) {
+    PgResult rows = connection_.query(
+        std::string("SELECT ") + kVerdictColumns + " FROM " + schema_ + call, parameters);
+    std::vector<VerdictRow> list;
+    for (int row = 0; row < PQntuples(rows.get()); ++row) {
+      list.push_back(verdict_at(rows.get(), row));
     }
+    return list;
+  }
 
-    void begin_round() override {
-        connection_.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  VerdictRow one_verdict(const char* call, std::initializer_list<PgParameter> parameters) {
+    auto list = verdicts(call, parameters);
+    if (list.empty()) {
+      throw Error(ErrorClass::upgrade, "unexpected_answer",
+                  "The server gave no verdict for the resolution.");
     }
+    return list.front();
+  }
 
-    void page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
-              std::int64_t confirmed,
-              const std::function<void(const PullRow&)>& on_row) override {
-        connection_.stream(
-            "SELECT kind, sequence, id, object, record_id, operation, data, version, "
-            "(pg_catalog.to_jsonb(\"timestamp\" AT TIME ZONE 'UTC') #>> '{}') || '+00:00', user_id, tag, "
-            "checkpoint, has_more FROM " + schema_ +
-                "sync_pull($1::text, $2::text, $3::int, $4::bigint)",
-            {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)},
-            [&](const PGresult* row) { on_row(pull_row_at(row)); });
-    }
-
-    void end_round() override { connection_.query("COMMIT"); }
-
-    void abort_round() noexcept override {
-        if (!connection_.try_command("ROLLBACK")) connection_.close();
-    }
-
-    Snapshot snapshot(const std::string& client_id) override {
-        PgResult rows = connection_.query(
-            "SELECT checkpoint, schema, object, query, columns FROM " + schema_ +
-                "sync_snapshot($1::text)",
-            {client_id});
-        Snapshot snapshot;
-        for (int row = 0; row < PQntuples(rows.get()); ++row) {
-            if (auto text = text_at(rows.get(), row, 0)) snapshot.checkpoint = *text;
-            if (auto text = text_at(rows.get(), row, 1)) snapshot.schema = *text;
-            auto object = text_at(rows.get(), row, 2);
-            if (!object) continue;
-            snapshot.objects.push_back({*object, text_at(rows.get(), row, 3).value_or(""),
-                                        text_at(rows.get(), row, 4).value_or("[]")});
-        }
-        return snapshot;
-    }
-
-    void copy_out(const std::string& query,
-                  const std::function<void(std::string_view)>& on_bytes) override {
-        connection_.copy_out(query, on_bytes);
-    }
-
-    VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) override {
-        return one_verdict("sync_resolve($1::uuid, $2::text)", {conflict_id, resolution});
-    }
-
-    VerdictRow resolve_values(const std::string& conflict_id,
-                              const std::string& values_json) override {
-        return one_verdict("sync_resolve($1::uuid, $2::jsonb)", {conflict_id, values_json});
-    }
-
-    void cancel() noexcept override { connection_.cancel(); }
-    void allow() noexcept override { connection_.allow(); }
-
-private:
-    std::string scalar(const std::string& sql, std::initializer_list<PgParameter> parameters) {
-        PgResult result = connection_.query(sql, parameters);
-        if (PQntuples(result.get()) != 1) {
-            throw Error(ErrorClass::upgrade, "unexpected_answer",
-                        "The server gave an answer this version does not know.", sql);
-        }
-        return text_at(result.get(), 0, 0).value_or("");
-    }
-
-    std::vector<VerdictRow> verdicts(const char* call,
-                                     std::initializer_list<PgParameter> parameters) {
-        PgResult rows = connection_.query(
-            std::string("SELECT ") + kVerdictColumns + " FROM " + schema_ + call, parameters);
-        std::vector<VerdictRow> list;
-        for (int row = 0; row < PQntuples(rows.get()); ++row) {
-            list.push_back(verdict_at(rows.get(), row));
-        }
-        return list;
-    }
-
-    VerdictRow one_verdict(const char* call, std::initializer_list<PgParameter> parameters) {
-        auto list = verdicts(call, parameters);
-        if (list.empty()) {
-            throw Error(ErrorClass::upgrade, "unexpected_answer",
-                        "The server gave no verdict for the resolution.");
-        }
-        return list.front();
-    }
-
-    PgConnection connection_;
-    std::string schema_;
+  PgConnection connection_;
+  std::string schema_;
 };
 
 struct OptionsFree {
-    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
+  void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
 };
 
 }  // namespace
 
 std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo,
                                              std::chrono::milliseconds connect_timeout) {
-    return std::make_unique<PgTransport>(conninfo, connect_timeout);
+  return std::make_unique<PgTransport>(conninfo, connect_timeout);
 }
 
 std::string conninfo_without_password(const std::string& conninfo) {
-    char* message = nullptr;
-    std::unique_ptr<PQconninfoOption, OptionsFree> options(
-        PQconninfoParse(conninfo.c_str(), &message));
-    if (!options) {
-        // libpq's message may quote the string, and with it a password: it is not passed on.
-        PQfreemem(message);
-        throw Error(ErrorClass::usage, "bad_conninfo", "The connection string cannot be read.",
-                    {}, "Write it like postgresql://user@host:5432/database or \"host=... dbname=...\".");
+  char* message = nullptr;
+  std::unique_ptr<PQconninfoOption, OptionsFree> options(
+      PQconninfoParse(conninfo.c_str(), &message));
+  if (!options) {
+    // libpq's message may quote the string, and with it a password: it is not passed on.
+    PQfreemem(message);
+    throw Error(ErrorClass::usage, "bad_conninfo", "The connection string cannot be read.", {},
+                "Write it like postgresql://user@host:5432/database or \"host=... dbname=...\".");
+  }
+  std::string text;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    // '*' marks what libpq itself treats as a password.
+    bool secret = std::strchr(option->dispchar, '*') != nullptr;
+    if (option->val == nullptr || secret) continue;
+    if (!text.empty()) text += ' ';
+    text += option->keyword;
+    text += "='";
+    for (const char* c = option->val; *c != '\0'; ++c) {
+      if (*c == '\'' || *c == '\\') text += '\\';
+      text += *c;
     }
-    std::string text;
-    for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
-        // '*' marks what libpq itself treats as a password.
-        bool secret = std::strchr(option->dispchar, '*') != nullptr;
-        if (option->val == nullptr || secret) continue;
-        if (!text.empty()) text += ' ';
-        text += option->keyword;
-        text += "='";
-        for (const char* c = option->val; *c != '\0'; ++c) {
-            if (*c == '\'' || *c == '\\') text += '\\';
-            text += *c;
-        }
-        text += '\'';
-    }
-    return text;
+    text += '\'';
+  }
+  return text;
 }
 
 }  // namespace objectos
