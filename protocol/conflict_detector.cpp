@@ -126,7 +126,7 @@ FieldOutcome decide_field(const Edit& edit, const std::string& field, const std:
   auto base = edit.original.find(field);
   if (base != edit.original.end()) input.base = base->second;
   input.server = server->second;
-  input.same_version = same_version;
+  input.unmoved = same_version || (state.changed_since && !state.changed_since->contains(field));
   input.strategy = strategy_of(rules, field);
   input.on_conflict = rules.on_conflict;
   input.client_clock = client_clock(edit, state);

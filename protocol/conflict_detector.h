@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +45,11 @@ struct ServerState {
   std::int64_t version = 0;
   FieldValues values;  // at least the fields of the edit's data and original
   std::int64_t modified_at_us = 0;
-  std::int64_t now_us = 0;                          // client clocks are clamped to it
+  std::int64_t now_us = 0;  // client clocks are clamped to it
+  // Fields that the log shows as changed after the edit's effective version. Asked for fields whose
+  // `original` the client did not say; unknown (nothing) counts them all as changed once the
+  // version has moved.
+  std::optional<std::set<std::string, std::less<>>> changed_since;
   std::optional<std::int64_t> last_delete_version;  // newest delete of it in the log
   std::optional<FieldValues> deleted_values;        // the whole row of that delete
 };

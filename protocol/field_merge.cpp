@@ -125,7 +125,7 @@ FieldOutcome merge_field(const FieldInput& input) {
     }
     return outcome;
   }
-  bool changed = input.base ? *input.base != input.server : !input.same_version;
+  bool changed = input.base ? *input.base != input.server : !input.unmoved;
   if (input.strategy == Strategy::lww) {
     if (stored_counts(input)) return decide_by_clock(input, changed);
     return changed ? decide_by_clock(input, true) : take_client(input, true);

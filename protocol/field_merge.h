@@ -51,7 +51,7 @@ struct FieldInput {
   std::string_view client;               // the value the client wrote
   std::optional<std::string_view> base;  // what it was before, if the client said so
   std::string_view server;               // the row's present value
-  bool same_version = false;             // the client edited the row's present version
+  bool unmoved = false;  // nobody wrote the field after the version that the client edited
   Strategy strategy = Strategy::merge;   // of the field; merge = on_conflict decides collisions
   Strategy on_conflict = Strategy::lww;  // not merge
   FieldClock client_clock;               // clamped to the server's now
