@@ -83,11 +83,10 @@ std::int64_t LogWriter::add(const LogRow& row) {
   make_room();
   const auto sequence = pg_call([&] {
     auto** const slots = static_cast<TupleTableSlot**>(slots_);
-    if (count_ == slots_made_) {
-      MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
+    const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
+    if (count_ == slots_made_)
       slots[slots_made_++] = table_slot_create(static_cast<Relation>(relation_), nullptr);
-    }
-    const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
+    MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
     TupleTableSlot* const slot = slots[count_];
     ExecClearTuple(slot);
     std::memset(slot->tts_isnull, 0, sizeof(bool) * log_columns);

@@ -35,7 +35,9 @@ SELECT sync_enable('keyless');
 CREATE UNLOGGED TABLE fleeting (a int PRIMARY KEY);
 SELECT sync_enable('fleeting');
 CREATE TEMP TABLE passing (a int PRIMARY KEY);
+\set VERBOSITY sqlstate
 SELECT sync_enable('passing');
+\set VERBOSITY default
 CREATE TABLE parted (a int PRIMARY KEY) PARTITION BY RANGE (a);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
 SELECT sync_enable('parted');
