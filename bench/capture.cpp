@@ -13,7 +13,8 @@ constexpr int repetitions = 5;
 
 const char* const audit_sql = R"(
 CREATE TABLE audit_log (
-  id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), by_user text NOT NULL,
+  id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  by_user text NOT NULL,
   table_name text NOT NULL, operation text NOT NULL, old_row jsonb, new_row jsonb);
 CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -59,8 +59,6 @@ void LogWriter::open() {
     ForceSyncCommit();
     Relation relation = table_open(log, RowExclusiveLock);
     relation_ = relation;
-    if (RelationGetDescr(relation)->natts != log_columns)
-      elog(ERROR, "objectos_sync.mutations has an unexpected number of columns");
     EState* const state = CreateExecutorState();
     state_ = state;
     ResultRelInfo* const result = makeNode(ResultRelInfo);
@@ -96,8 +94,9 @@ std::int64_t LogWriter::add(const LogRow& row) {
     auto* const id = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
     if (row.id.empty()) {
       if (random_left_ == 0) {
-        if (!pg_strong_random(random_, sizeof random_))
-          elog(ERROR, "could not generate random values");
+        for (std::size_t at = 0; at < sizeof random_; at += UUID_LEN)  // raises without entropy
+          std::memcpy(random_ + at, DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, 0))->data,
+                      UUID_LEN);
         random_left_ = sizeof random_ / UUID_LEN;
       }
       std::memcpy(id->data, random_ + --random_left_ * UUID_LEN, UUID_LEN);

@@ -4,7 +4,7 @@
 
 namespace objectos::server {
 
-RowWriter::RowWriter(FunctionCall call) : call_(call) {
+RowWriter::RowWriter(FunctionCall call) {
   auto* info = reinterpret_cast<ReturnSetInfo*>(call->resultinfo);
   pg_call([&] { InitMaterializedSRF(call, 0); });
   store_ = info->setResult;

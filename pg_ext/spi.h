@@ -132,7 +132,6 @@ class RowWriter {
 
  private:
   void add(Datum value, bool is_null);
-  FunctionCall call_;
   void* store_;        // Tuplestorestate*
   void* descriptor_;   // TupleDesc
   void* row_context_;  // MemoryContext

@@ -44,6 +44,14 @@ Json Json::array(Items items) {
   return json;
 }
 
+Json Json::array() {
+  return array(Items{});
+}
+
+Json Json::object() {
+  return object(Members{});
+}
+
 Json Json::object(Members members) {
   Json json;
   json.kind_ = Kind::object;

@@ -35,8 +35,10 @@ class Json {
   // `text` must be a JSON number; its digits are kept.
   static Json number(std::string text);
   static Json string(std::string text);
-  static Json array(Items items = {});
-  static Json object(Members members = {});
+  static Json array(Items items);
+  static Json array();
+  static Json object(Members members);
+  static Json object();
 
   Kind kind() const noexcept { return kind_; }
   bool is_null() const noexcept { return kind_ == Kind::null; }
