@@ -238,7 +238,8 @@ CREATE FUNCTION sync_resolve(conflict_id uuid, "values" jsonb) RETURNS TABLE(
 COMMENT ON FUNCTION sync_resolve(uuid, jsonb) IS 'end a conflict with values of the caller''s own';
 
 -- === rights =======================================================================================
--- Nobody calls the client functions until sync_grant(role); enabling asks for the table's owner itself.
+-- Nobody calls the client functions until sync_grant(role). Enabling is granted by hand, function by
+-- function; besides, it asks for the table's owner.
 CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
   BEGIN ATOMIC
@@ -249,7 +250,7 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
      WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_snapshot',
        'sync_hello', 'sync_push', 'sync_push_request', 'sync_ack', 'sync_conflicts',
-       'sync_resolve');
+       'sync_resolve', 'sync_objects');
   END;
 
 -- Runs with the caller's rights: only the functions' owner, or who may grant them, can pass them on.
@@ -277,14 +278,20 @@ END
 $$;
 COMMENT ON FUNCTION sync_revoke(regrole) IS 'take sync away from a role again';
 
-REVOKE ALL ON FUNCTION sync_grant(regrole), sync_revoke(regrole), objectos_sync.client_functions()
-  FROM PUBLIC;
 DO $$
 DECLARE
   f regprocedure;
 BEGIN
-  -- The extension's members are recorded as they are created, so the list is whole here.
-  FOR f IN SELECT objectos_sync.client_functions() LOOP
+  -- The extension's members are recorded as they are created, so the list is whole here. Writers of a table run
+  -- sync_user_id in a default, its owner names the trigger functions, and snapshots call json_form.
+  FOR f IN
+    SELECT p.oid::regprocedure
+      FROM pg_catalog.pg_proc p
+      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
+        AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
+      JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
+     WHERE p.proname NOT IN ('sync_user_id', 'json_form', 'stamp', 'capture')
+  LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
   END LOOP;
 END
