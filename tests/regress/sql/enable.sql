@@ -134,3 +134,4 @@ DROP TABLE enable_notes, enable_undone, "enable ""more""";
 DROP SCHEMA enable_own CASCADE;
 REVOKE EXECUTE ON FUNCTION sync_enable, sync_disable FROM enable_owner;
 DROP ROLE enable_owner, enable_client;
+DELETE FROM objectos_sync.mutations;
