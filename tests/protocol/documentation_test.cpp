@@ -62,8 +62,8 @@ TEST_CASE("docs/limits.md gives every limit its value") {
 #undef LIMIT
   };
   CHECK(limits.size() == declared);
-  for (const auto& [name, value] : limits) {
-    CAPTURE(name);
-    CHECK(documented[name] == std::to_string(value));
+  for (const auto& limit : limits) {
+    CAPTURE(limit.first);
+    CHECK(documented[limit.first] == std::to_string(limit.second));
   }
 }
