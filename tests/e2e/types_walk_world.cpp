@@ -127,9 +127,11 @@ World& World::get() {
 }
 
 World::World() : connection_(PQconnectdb("dbname=postgres"), PQfinish) {
+  query("SET client_min_messages = warning");
   query("DROP DATABASE IF EXISTS objectos_types WITH (FORCE)");
   query("CREATE DATABASE objectos_types TEMPLATE template0 ENCODING 'UTF8'");
   connection_.reset(PQconnectdb(conninfo));
+  query("SET client_min_messages = warning");
   query("CREATE EXTENSION objectos_sync");
   types_ = read_documentation("docs/types.md");
   for (const DocumentedType& type : types_) create_table(type);
@@ -143,7 +145,7 @@ void World::create_table(const DocumentedType& type) {
   for (const std::string& value : values_of(type)) {
     query("INSERT INTO " + name + " (id, v, a) SELECT " + std::to_string(id) +
               ", x, ARRAY[x, NULL, x]"
-              " FROM (SELECT $1::text::" +
+              " FROM (SELECT $1::" +
               pg_type + " AS x) AS input",
           {value});
     id++;
