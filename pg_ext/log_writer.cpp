@@ -81,19 +81,10 @@ std::int64_t LogWriter::add(const LogRow& row) {
   make_room();
   const auto sequence = pg_call([&] {
     auto** const slots = static_cast<TupleTableSlot**>(slots_);
-<<<<<<< Updated upstream
     const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
     if (count_ == slots_made_)
       slots[slots_made_++] = table_slot_create(static_cast<Relation>(relation_), nullptr);
     MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
-=======
-    if (count_ == slots_made_) {
-      const MemoryContext outside = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
-      slots[slots_made_++] = table_slot_create(static_cast<Relation>(relation_), nullptr);
-      MemoryContextSwitchTo(outside);
-    }
-    const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
->>>>>>> Stashed changes
     TupleTableSlot* const slot = slots[count_];
     ExecClearTuple(slot);
     std::memset(slot->tts_isnull, 0, sizeof(bool) * log_columns);
