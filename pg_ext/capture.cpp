@@ -1,274 +1,285 @@
-// AFTER … FOR EACH STATEMENT: writes what a statement changed to the log, in batches.
-//
-// The old and the new transition table of an UPDATE are filled by the same call, so their n-th rows
-// belong together; a pair whose key differs is a delete and an insert.
-#include <memory>
+// AFTER triggers that write the log. INSERT, UPDATE and DELETE are captured per statement from the
+// transition tables; TRUNCATE is one row. OLD and NEW rows of an update are paired by position (the
+// executor fills both tables by one call); a changed key is a delete and an insert.
 #include <string>
 #include <vector>
 
 #include "pg_ext/catalog.h"
 #include "pg_ext/identity.h"
 #include "pg_ext/json_form.h"
+#include "pg_ext/jsonb_form.h"
 #include "pg_ext/log_writer.h"
 #include "pg_ext/push_origin.h"
 #include "protocol/json.h"
 
 #include "pg_ext/pg.h"
 
-using namespace objectos::server;
+namespace objectos::server {
 
 namespace {
 
-constexpr std::size_t rows_per_batch = 1000;
-
-// One transition table, read forward.
+// One transition table, read from its beginning.
 class TransitionReader {
  public:
-  TransitionReader(Tuplestorestate* store, TupleDesc shape) : store_(store) {
-    slot_ = pg_call([&] {
-      tuplestore_select_read_pointer(store, tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND));
-      tuplestore_rescan(store);
-      return MakeSingleTupleTableSlot(shape, &TTSOpsMinimalTuple);
+  TransitionReader(Relation relation, Tuplestorestate* store) : store_(store) {
+    if (store_ == nullptr) return;
+    pg_call([&] {
+      slot_ = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsMinimalTuple);
+      pointer_ = tuplestore_alloc_read_pointer(store_, EXEC_FLAG_REWIND);
+      tuplestore_select_read_pointer(store_, pointer_);
+      tuplestore_rescan(store_);
     });
   }
-  // Deforms the next row; values live until the one after.
+  bool present() const noexcept { return store_ != nullptr; }
   bool next() {
     return pg_call([&] {
+      tuplestore_select_read_pointer(store_, pointer_);
       if (!tuplestore_gettupleslot(store_, true, false, slot_)) return false;
       slot_getallattrs(slot_);
       return true;
     });
   }
+  const ::Datum* values() const noexcept { return slot_->tts_values; }
+  const bool* nulls() const noexcept { return slot_->tts_isnull; }
   void close() {
+    if (store_ == nullptr) return;
     pg_call([&] { ExecDropSingleTupleTableSlot(slot_); });
+    store_ = nullptr;
   }
-  Datum value(int attnum) const { return slot_->tts_values[attnum - 1]; }
-  bool is_null(int attnum) const { return slot_->tts_isnull[attnum - 1]; }
 
  private:
   Tuplestorestate* store_;
-  TupleTableSlot* slot_;
+  TupleTableSlot* slot_ = nullptr;
+  int pointer_ = 0;
 };
 
 class Capture {
  public:
-  Capture(Oid relid, const ObjectInfo& object)
-      : object_(object), user_id_(current_user_id()), scope_(current_push_scope()) {
-    direct_ = scope_ != nullptr && push_is_direct(*scope_, relid);
-    for (const ColumnInfo& column : object.columns) all_.push_back(&column);
+  explicit Capture(const ObjectInfo& object)
+      : object_(object),
+        wanted_(object.columns.size(), 1),
+        key_values_(object.key.size()),
+        scope_(current_push_scope()) {
+    for (const ColumnInfo& column : object.columns) columns_.push_back(&column);
     for (const std::size_t index : object.key) key_.push_back(&object.columns[index]);
+    direct_ = scope_ != nullptr && push_is_direct(*scope_, object.relid);
+    user_ = scope_ != nullptr && scope_->user_id ? *scope_->user_id : current_user_id();
   }
 
-  void inserted(const TransitionReader& row) {
-    LogEntry& entry = add("insert", record_id(row), row);
-    entry.data = form(row, all_);
-    tag(entry, row, true);
-  }
-
-  void deleted(const TransitionReader& row) {
-    LogEntry& entry = add("delete", record_id(row), row);
-    entry.original = form(row, all_);
-    tag(entry, row, false);
-  }
-
-  void updated(const TransitionReader& before, const TransitionReader& after) {
-    std::string old_id = record_id(before);
-    std::string new_id = record_id(after);
-    if (old_id != new_id) {
-      deleted(before);
-      inserted(after);
-      return;
-    }
-    const auto columns = changed_columns(before, after);
-    if (columns.empty()) return;
-    LogEntry& entry = add("update", std::move(new_id), after);
-    entry.data = form(after, columns);
-    entry.original = form(before, columns);
-    tag(entry, after, false);
-  }
-
-  void truncated(std::int64_t version) {
-    LogEntry& entry = entries_.emplace_back();
-    describe(entry, "truncate", "");
-    entry.version = version;
-    tags_.push_back(no_tag);
-  }
-
-  void flush_if_full() {
-    if (entries_.size() >= rows_per_batch) flush();
-  }
-
-  void flush() {
-    const std::vector<std::int64_t> sequences = write_log(entries_);
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      if (tags_[i] == no_tag) continue;
-      PushedMutation& mutation = scope_->mutations[tags_[i]];
-      mutation.captured = true;
-      mutation.sequence = sequences[i];
-      mutation.version = entries_[i].version.value_or(0);
-      mutation.exact = entries_[i].exact;
-    }
-    entries_.clear();
-    tags_.clear();
-  }
+  void insert(const TransitionReader& after);
+  void update(const TransitionReader& before, const TransitionReader& after);
+  void remove(const TransitionReader& before);
+  void truncate(std::int64_t version);
+  void finish() { log_.finish(); }
 
  private:
-  static constexpr std::size_t no_tag = static_cast<std::size_t>(-1);
-
-  void describe(LogEntry& entry, const char* operation, std::string record) {
-    entry.user_id = user_id_;
-    entry.object = object_.object;
-    entry.record_id = std::move(record);
-    entry.operation = operation;
-    if (scope_ == nullptr) return;
-    entry.client_id = scope_->client_id;
-    entry.device = scope_->device;
-    if (scope_->user_id) entry.user_id = *scope_->user_id;
-  }
-
-  LogEntry& add(const char* operation, std::string record, const TransitionReader& row) {
-    LogEntry& entry = entries_.emplace_back();
-    describe(entry, operation, std::move(record));
-    entry.version = static_cast<std::int64_t>(row.value(object_.version_attnum));
-    return entry;
-  }
-
-  // Whether the entry is the pushed mutation itself, and whether the row is as its client sent it.
-  void tag(LogEntry& entry, const TransitionReader& row, bool whole) {
-    tags_.push_back(no_tag);
-    if (!direct_) return;
-    const auto found = scope_->by_record.find(entry.record_id);
-    if (found == scope_->by_record.end()) return;
-    const PushedMutation& mutation = scope_->mutations[found->second];
-    entry.mutation_id = mutation.mutation_id;
-    entry.client_sequence = mutation.client_sequence;
-    entry.exact = mutation.operation == entry.operation &&
-                  (mutation.operation == "delete" || as_sent(mutation, entry, row, whole));
-    tags_.back() = found->second;
-  }
-
-  // Every field that was sent holds what was sent, and nothing else changed.
-  bool as_sent(const PushedMutation& mutation, const LogEntry& entry, const TransitionReader& row,
-               bool whole) const {
-    const objectos::Json sent = objectos::parse_json(mutation.sent);
-    const objectos::Json logged = objectos::parse_json(entry.data);
-    for (const objectos::JsonMember& member : logged.members())
-      if (sent.find(member.name) == nullptr && !(whole && member.value.is_null())) return false;
-    for (const objectos::JsonMember& member : sent.members()) {
-      const ColumnInfo* column = object_.column(member.name);
-      if (column == nullptr) return false;
-      std::string value;
-      append_json_form(value, column->type, row.value(column->attnum), row.is_null(column->attnum));
-      if (value != objectos::write_json(member.value)) return false;
-    }
-    return true;
-  }
-
-  std::string record_id(const TransitionReader& row) {
-    collect(row, key_);
-    return record_id_of(key_, values_.data());
-  }
-
-  std::string form(const TransitionReader& row, const std::vector<const ColumnInfo*>& columns) {
-    collect(row, columns);
-    std::string out;
-    append_row_form(out, columns, values_.data(), nulls_.get());
-    return out;
-  }
-
-  void collect(const TransitionReader& row, const std::vector<const ColumnInfo*>& columns) {
-    if (nulls_size_ < columns.size()) {
-      nulls_ = std::make_unique<bool[]>(columns.size());
-      nulls_size_ = columns.size();
-    }
-    values_.resize(columns.size());
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      values_[i] = row.value(columns[i]->attnum);
-      nulls_[i] = row.is_null(columns[i]->attnum);
-    }
-  }
-
-  std::vector<const ColumnInfo*> changed_columns(const TransitionReader& before,
-                                                 const TransitionReader& after) const {
-    std::vector<const ColumnInfo*> changed;
-    for (const ColumnInfo* column : all_) {
-      const int at = column->attnum;
-      if (before.is_null(at) != after.is_null(at)) {
-        changed.push_back(column);
-      } else if (!before.is_null(at)) {
-        const bool equal = pg_call([&] {
-          return datum_image_eq(before.value(at), after.value(at), column->by_value,
-                                column->length);
-        });
-        if (!equal) changed.push_back(column);
-      }
-    }
-    return changed;
-  }
+  std::string record_id(const TransitionReader& row);
+  std::int64_t version(const TransitionReader& row) const;
+  Datum row_json(const TransitionReader& row);
+  bool same(std::size_t column, const TransitionReader& before,
+            const TransitionReader& after) const;
+  PushedMutation* pushed(const std::string& record_id) const;
+  bool stored_as_sent(const PushedMutation& mutation, const TransitionReader& row,
+                      bool others_null) const;
+  void write(LogRow& row, const std::string& record_id, std::int64_t version,
+             const TransitionReader* after);
 
   const ObjectInfo& object_;
-  std::string user_id_;
+  std::vector<const ColumnInfo*> columns_, key_;
+  std::vector<char> wanted_;  // by column: in the row_json() built next
+  std::vector<Datum> key_values_;
   PushScope* scope_;
   bool direct_ = false;
-  std::vector<const ColumnInfo*> all_, key_;
-  std::vector<LogEntry> entries_;
-  std::vector<std::size_t> tags_;  // per entry: index of the pushed mutation it is
-  std::vector<Datum> values_;
-  std::unique_ptr<bool[]> nulls_;
-  std::size_t nulls_size_ = 0;
+  std::string user_;
+  LogWriter log_;
 };
 
-void capture_update(Capture& capture, TriggerData* trigger, TupleDesc shape) {
-  TransitionReader before(trigger->tg_oldtable, shape);
-  TransitionReader after(trigger->tg_newtable, shape);
-  while (before.next() && after.next()) {
-    capture.updated(before, after);
-    capture.flush_if_full();
+std::string Capture::record_id(const TransitionReader& row) {
+  for (std::size_t i = 0; i < key_.size(); ++i) key_values_[i] = row.values()[key_[i]->attnum - 1];
+  return record_id_of(key_, key_values_.data());
+}
+
+std::int64_t Capture::version(const TransitionReader& row) const {
+  return DatumGetInt64(row.values()[object_.version_attnum - 1]);
+}
+
+Datum Capture::row_json(const TransitionReader& row) {
+  const auto before = MemoryContextSwitchTo(static_cast<MemoryContext>(log_.row_context()));
+  const Datum json = jsonb_row(columns_, wanted_, row.values(), row.nulls());
+  MemoryContextSwitchTo(before);
+  return json;
+}
+
+bool Capture::same(std::size_t column, const TransitionReader& before,
+                   const TransitionReader& after) const {
+  const int at = columns_[column]->attnum - 1;
+  if (before.nulls()[at] || after.nulls()[at]) return before.nulls()[at] && after.nulls()[at];
+  const ::Datum one = before.values()[at], other = after.values()[at];
+  if (columns_[column]->by_value) return one == other;
+  const int length = columns_[column]->length;
+  return pg_call([&] { return datum_image_eq(one, other, false, length); });
+}
+
+PushedMutation* Capture::pushed(const std::string& record_id) const {
+  if (!direct_) return nullptr;
+  const auto found = scope_->by_record.find(record_id);
+  if (found == scope_->by_record.end()) return nullptr;
+  PushedMutation& mutation = scope_->mutations[found->second];
+  return mutation.captured ? nullptr : &mutation;
+}
+
+// Does the row hold exactly what the client sent, and did nothing else change? wanted_ says what
+// did.
+bool Capture::stored_as_sent(const PushedMutation& mutation, const TransitionReader& row,
+                             bool others_null) const {
+  const Json sent = parse_json(mutation.sent);
+  std::string form;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const ColumnInfo& column = *columns_[i];
+    const int at = column.attnum - 1;
+    const Json* const value = sent.find(column.name);
+    if (value == nullptr) {
+      const bool changed = others_null ? !row.nulls()[at] && !column.in_key : wanted_[i] != 0;
+      if (changed) return false;
+      continue;
+    }
+    form.clear();
+    append_json_form(form, column.type, row.values()[at], row.nulls()[at]);
+    if (canonical_json(*value) != form) return false;
   }
+  return true;
+}
+
+void Capture::write(LogRow& row, const std::string& record_id, std::int64_t version,
+                    const TransitionReader* after) {
+  PushedMutation* const mutation = pushed(record_id);
+  row.object = object_.object;
+  row.record_id = record_id;
+  row.user_id = &user_;
+  row.version = &version;
+  if (scope_ != nullptr) row.client_id = &scope_->client_id;
+  if (scope_ != nullptr && scope_->device) row.device = &*scope_->device;
+  if (mutation != nullptr) {
+    row.id = mutation->mutation_id;
+    if (mutation->client_sequence) row.client_sequence = &*mutation->client_sequence;
+    row.exact =
+        mutation->operation == row.operation &&
+        (after == nullptr || stored_as_sent(*mutation, *after, mutation->operation == "insert"));
+  }
+  const std::int64_t sequence = log_.add(row);
+  if (mutation == nullptr) return;
+  mutation->captured = true;
+  mutation->sequence = sequence;
+  mutation->version = version;
+  mutation->exact = row.exact;
+}
+
+void Capture::insert(const TransitionReader& after) {
+  log_.make_room();
+  wanted_.assign(wanted_.size(), 1);
+  LogRow row;
+  row.operation = "insert";
+  row.data = row_json(after);
+  write(row, record_id(after), version(after), &after);
+}
+
+void Capture::remove(const TransitionReader& before) {
+  log_.make_room();
+  wanted_.assign(wanted_.size(), 1);
+  LogRow row;
+  row.operation = "delete";
+  row.original = row_json(before);
+  write(row, record_id(before), version(before), nullptr);
+}
+
+void Capture::update(const TransitionReader& before, const TransitionReader& after) {
+  bool changed = false, key_changed = false;
+  for (std::size_t i = 0; i < wanted_.size(); ++i) {
+    wanted_[i] = !same(i, before, after);
+    changed |= wanted_[i] != 0;
+    key_changed |= wanted_[i] != 0 && columns_[i]->in_key;
+  }
+  if (key_changed) {
+    remove(before);
+    insert(after);
+    return;
+  }
+  if (!changed && version(before) == version(after)) return;
+  log_.make_room();
+  LogRow row;
+  row.operation = "update";
+  row.data = row_json(after);
+  row.original = row_json(before);
+  write(row, record_id(after), version(after), &after);
+}
+
+void Capture::truncate(std::int64_t version) {
+  log_.make_room();
+  LogRow row;
+  row.operation = "truncate";
+  row.object = object_.object;
+  row.user_id = &user_;
+  if (scope_ != nullptr) row.client_id = &scope_->client_id;
+  row.version = &version;
+  log_.add(row);
+}
+
+void capture_rows(Capture& capture, TransitionReader& before, TransitionReader& after) {
+  for (std::uint64_t count = 1;; ++count) {
+    const bool old_row = before.present() && before.next();
+    const bool new_row = after.present() && after.next();
+    if (!old_row && !new_row) return;
+    if (before.present() && after.present() && old_row != new_row)
+      throw SyncError("OS000", "the transition tables of an update differ in length");
+    if (old_row && new_row)
+      capture.update(before, after);
+    else if (new_row)
+      capture.insert(after);
+    else
+      capture.remove(before);
+    if (count % 1000 == 0) check_interrupts();
+  }
+}
+
+void capture_statement(Capture& capture, const TriggerData* trigger) {
+  TransitionReader before(trigger->tg_relation, trigger->tg_oldtable);
+  TransitionReader after(trigger->tg_relation, trigger->tg_newtable);
+  capture_rows(capture, before, after);
   before.close();
   after.close();
 }
 
-void capture_rows(Capture& capture, Tuplestorestate* table, TupleDesc shape, bool inserts) {
-  TransitionReader row(table, shape);
-  while (row.next()) {
-    if (inserts)
-      capture.inserted(row);
-    else
-      capture.deleted(row);
-    capture.flush_if_full();
-  }
-  row.close();
+// Types whose form is built without output functions need no settings pinned.
+bool is_direct(const ObjectInfo& object) {
+  for (const ColumnInfo& column : object.columns)
+    if (!has_direct_form(column.base_type)) return false;
+  return true;
 }
 
 }  // namespace
 
 OBJECTOS_FUNCTION(capture) {
-  auto* trigger = reinterpret_cast<TriggerData*>(call->context);
-  if (!CALLED_AS_TRIGGER(call) || TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+  const auto* const trigger = reinterpret_cast<const TriggerData*>(call->context);
+  if (!CALLED_AS_TRIGGER(call) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+      !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
     throw SyncError("39P01", "objectos_sync.capture() is an AFTER statement trigger");
-  const Relation table = trigger->tg_relation;
-  const Oid relid = RelationGetRelid(table);
   inject_fault("capture");
-  const auto object = object_by_relid(relid);
+  const auto object = object_by_relid(trigger->tg_relation->rd_id);
   if (!object)
     throw objectos::ProtocolError(
         objectos::ErrorCode::unknown_object, "the table is not enabled for sync",
-        RelationGetRelationName(table), "Call sync_enable, or drop the trigger.");
-  Capture capture(relid, *object);
-  as_pinned([&] {
-    const TupleDesc shape = RelationGetDescr(table);
-    if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
-      const Oid sequence = internal_relation("version_seq");
-      capture.truncated(pg_call([&] { return nextval_internal(sequence, false); }));
-    } else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
-      capture_update(capture, trigger, shape);
-    } else if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
-      capture_rows(capture, trigger->tg_newtable, shape, true);
-    } else {
-      capture_rows(capture, trigger->tg_oldtable, shape, false);
-    }
-    capture.flush();
-  });
+        RelationGetRelationName(trigger->tg_relation), "Call sync_enable, or drop the trigger.");
+  Capture capture(*object);
+  if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
+    const Oid sequence = internal_relation("version_seq");
+    capture.truncate(pg_call([&] { return nextval_internal(sequence, false); }));
+  } else if (is_direct(*object)) {
+    capture_statement(capture, trigger);
+  } else {
+    as_pinned([&] { capture_statement(capture, trigger); });
+  }
+  capture.finish();
   return 0;  // a trigger's null pointer, not an SQL NULL
 }
+
+}  // namespace objectos::server

@@ -1,0 +1,19 @@
+// The JSON form of a row as jsonb, for the log. The same forms as pg_ext/json_form.h: types that
+// are frequent in bulk are built directly, all others come from append_json_form().
+#pragma once
+
+#include <vector>
+
+#include "pg_ext/catalog.h"
+
+namespace objectos::server {
+
+// Types that jsonb_row() builds by itself, whatever the session's settings are.
+bool has_direct_form(Oid base_type) noexcept;
+
+// A jsonb object of those columns whose `wanted` is true, allocated in the current memory context.
+// `values` and `nulls` are indexed by attnum - 1.
+Datum jsonb_row(const std::vector<const ColumnInfo*>& columns, const std::vector<char>& wanted,
+                const Datum* values, const bool* nulls);
+
+}  // namespace objectos::server
