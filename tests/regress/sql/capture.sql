@@ -107,3 +107,4 @@ DROP TABLE lines, notes, moments;
 DROP VIEW log;
 DROP PROCEDURE clear_log;
 DROP ROLE regress_writer;
+DELETE FROM objectos_sync.mutations;

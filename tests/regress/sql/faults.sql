@@ -58,3 +58,4 @@ SELECT record_id, operation, data FROM objectos_sync.mutations WHERE object = 'p
 SELECT sync_disable('parcels');
 DROP TABLE parcels, other;
 DROP ROLE regress_nobody;
+DELETE FROM objectos_sync.mutations;
