@@ -66,7 +66,8 @@ INSERT INTO maintainers SELECT row_number() OVER (ORDER BY email), min(who), ema
   GROUP BY email;
 INSERT INTO packages SELECT r.name, r.version, r.section, r.size_kb, m.id, r.description
   FROM raw r JOIN maintainers m USING (email);
-SELECT sync_enable('maintainers'), sync_enable('packages', on_conflict => 'manual');
+SELECT 'synced: ' || sync_enable('maintainers');
+SELECT 'synced: ' || sync_enable('packages', on_conflict => 'manual');
 SQL
 printf '%s packages, %s maintainers\n' "$(query -c 'SELECT count(*) FROM packages')" \
   "$(query -c 'SELECT count(*) FROM maintainers')"

@@ -58,6 +58,7 @@ std::vector<CopyColumn> parse_copy_columns(const std::string& text,
     column.key = std::find(key.begin(), key.end(), column.name) != key.end();
     columns.push_back(std::move(column));
   }
+  columns.push_back({"_version", CopyFormat::int8, false});  // the query's last, always
   return columns;
 }
 

@@ -20,7 +20,8 @@ struct HelloAnswer {
 // Refuses another protocol number with class upgrade, code "OS013".
 HelloAnswer parse_hello(const std::string& json);
 
-// The `columns` of one snapshot row; `key` names the object's key columns.
+// The columns of one snapshot row's query: its `columns`, then _version. `key` names the object's
+// key columns.
 std::vector<CopyColumn> parse_copy_columns(const std::string& json,
                                            const std::vector<std::string>& key);
 
