@@ -30,6 +30,10 @@ edit() {  # file, SQL
   printf '%s$ sqlite3 %s "%s"%s\n' "$dim" "$(basename "$1")" "$2" "$plain"
   sqlite3 -bail "$1" "$2"
 }
+on_server() {  # SQL
+  printf '%s$ psql -c "%s"%s\n' "$dim" "$1" "$plain"
+  query -c "$1"
+}
 
 # Writes name, version, section, size, maintainer, email, description as tab-separated lines.
 catalogue() {
@@ -95,8 +99,8 @@ edit "$tablet" "UPDATE packages SET size_kb = 42 WHERE name = $three"
 edit "$tablet" "INSERT INTO maintainers (id, name, email) VALUES (1000001, 'Zoë', $taken)"
 
 say 'Meanwhile somebody edits in psql'
-query -c "UPDATE packages SET version = version || '+psql' WHERE name = $four"
-query -c "INSERT INTO maintainers VALUES (1000002, 'Åsa Öberg', 'asa@example.org')"
+on_server "UPDATE packages SET version = version || '+psql' WHERE name = $four"
+on_server "INSERT INTO maintainers VALUES (1000002, 'Åsa Öberg', 'asa@example.org')"
 
 say 'The phone comes back'
 sync_device sync "$phone"
@@ -107,7 +111,10 @@ say 'One conflict waits for a decision'
 sync_device conflicts "$tablet"
 conflict=$("$sync" conflicts "$tablet" --json | jq -r '.[0].conflict_id // empty') || true
 [ -n "$conflict" ] || fail 'the edits of one field should have left a manual conflict'
-"$sync" resolve "$tablet" "$conflict" --values '{"description":"Both were here"}'
+both='{"description":"Both were here"}'
+printf "%s$ objectos-sync resolve %s %s --values '%s'%s\n" "$dim" "$(basename "$tablet")" \
+  "$conflict" "$both" "$plain"
+"$sync" resolve "$tablet" "$conflict" --values "$both"
 
 say 'Both sync once more'
 for device in "$phone" "$tablet"; do sync_device sync "$device"; done

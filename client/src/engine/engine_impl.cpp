@@ -47,13 +47,23 @@ Conflict public_form(const LocalConflict& local) {
                     "",
                     ""};
   try {
-    Json json = parse_json(local.data);
-    for (auto [name, target] :
-         {std::pair{"base", &conflict.base}, std::pair{"client", &conflict.client},
-          std::pair{"server", &conflict.server}}) {
-      const Json* value = json.find(name);
-      if (value != nullptr && !value->is_null()) *target = write_json(*value);
+    const Json json = parse_json(local.data);
+    if (const Json* base = json.find("base"); base != nullptr && !base->is_null()) {
+      conflict.base = write_json(*base);
     }
+    const Json* fields = json.find("conflicts");
+    if (fields == nullptr) return conflict;
+    Json client = Json::object(), server = Json::object();
+    for (const Json& field : fields->items()) {
+      const Json* name = field.find("field");
+      if (name == nullptr) continue;
+      const Json* ours = field.find("client_value");
+      const Json* theirs = field.find("server_value");
+      client.set(name->text(), ours != nullptr ? *ours : Json());
+      server.set(name->text(), theirs != nullptr ? *theirs : Json());
+    }
+    conflict.client = write_json(client);
+    conflict.server = write_json(server);
   } catch (const ProtocolError&) {
     conflict.server = local.data;  // shown as it is rather than hidden
   }
