@@ -37,7 +37,7 @@ on_server() {  # SQL
 
 # Writes name, version, section, size, maintainer, email, description as tab-separated lines.
 catalogue() {
-  if apt-cache dumpavail 2>/dev/null | grep -q '^Package: '; then
+  if [ -n "$(apt-cache dumpavail 2>/dev/null | head -c 8)" ]; then  # no grep -q: pipefail
     apt-cache dumpavail | awk -v RS= -F'\n' -v OFS='\t' '
       { split("", f)
         for (i = 1; i <= NF; i++) if (match($i, /^[A-Za-z-]+: /)) {
