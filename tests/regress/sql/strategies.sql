@@ -79,6 +79,17 @@ SELECT * FROM shown('a', edit(10, '1', '{"phone":"444"}', '{"phone":"111"}'));
 SELECT * FROM shown('a', edit(11, '1', '{"phone":"555"}', '{"phone":"111"}'));
 SELECT name, phone, email FROM people;
 
+-- a value that the server made of the client's own mutation is no other edit
+CREATE FUNCTION lower_email() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN NEW.email := lower(NEW.email); RETURN NEW; END $$;
+CREATE TRIGGER lower_email BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION lower_email();
+SELECT version AS seen FROM sync_push('a', edit(50, '1', '{"email":"Jane@Example.org"}',
+  '{"email":"old@example.org"}')) \gset
+SELECT * FROM shown('a', edit(51, '1', '{"email":"Jane@Example.net"}', '{"email":"Jane@Example.org"}',
+  '2020-01-01T00:00:00Z', :seen));
+SELECT email FROM people;
+DROP TRIGGER lower_email ON people;
+
 -- server_wins, client_wins and manual as the object's strategy
 CALL reset('server_wins');
 SELECT _version AS seen FROM people \gset
@@ -176,4 +187,4 @@ SELECT DISTINCT name, email FROM people WHERE length(id) = 3;
 SELECT sync_disable('people');
 DROP TABLE people, sent, arrivals, outcomes;
 DROP PROCEDURE reset, elsewhere;
-DROP FUNCTION shown, edit, uid;
+DROP FUNCTION shown, edit, uid, lower_email;
