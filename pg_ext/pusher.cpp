@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pg_ext/boundary.h"
 #include "pg_ext/client_registry.h"
 #include "pg_ext/conflict_store.h"
 #include "pg_ext/field_clock_store.h"
@@ -71,6 +72,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
   judge_all();
   open_conflicts(author_.client_id, opened_);
   store_clocks(clocks_);
+  inject_fault("push_store");
   store_verdicts(author_.client_id, items_);
   const std::int64_t highest = highest_number(items_);
   if (highest > client.high_water) raise_high_water(author_.client_id, highest);

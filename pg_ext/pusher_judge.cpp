@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "pg_ext/boundary.h"
 #include "pg_ext/conflict_store.h"
 #include "pg_ext/pusher.h"
 #include "pg_ext/rejection.h"
@@ -149,6 +150,7 @@ void Pusher::judge_group(Spi& spi, const std::vector<std::size_t>& group) {
   for (std::size_t i : group) {
     if (i % 100 == 99) check_interrupts();
     current_ = i;
+    inject_fault("push_judge");
     judge_item(spi, items_[i]);
     const Verdict& verdict = *items_[i].verdict;
     if (verdict.status != "rejected") continue;

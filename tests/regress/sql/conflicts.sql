@@ -18,22 +18,22 @@ CREATE FUNCTION pick(record text) RETURNS uuid LANGUAGE sql AS
   $$ SELECT conflict_id FROM sync_conflicts() WHERE record_id = record AND status = 'open' ORDER BY opened_at DESC LIMIT 1 $$;
 
 INSERT INTO cards VALUES ('1', 'title', 'body', 1), ('2', 'title', 'body', 1), ('3', 'title', 'body', 1), ('4', 'title', 'body', 1);
-SELECT checkpoint AS seen FROM sync_pull('reader', NULL) WHERE kind = 'checkpoint' \gset
+SELECT checkpoint AS seen FROM sync_pull('card reader', NULL) WHERE kind = 'checkpoint' \gset
 UPDATE cards SET title = 'server', points = 5;
 -- what does not collide is applied at once; what does waits, with base, client's and server's values
-SELECT * FROM push('a', edit(1, '1', '{"title":"client","body":"client"}', '{"title":"title","body":"body"}'));
+SELECT * FROM push('card a', edit(1, '1', '{"title":"client","body":"client"}', '{"title":"title","body":"body"}'));
 SELECT id, title, body FROM cards WHERE id = '1';
 SELECT * FROM listed;
 -- nothing left to apply: no log row of the record, but the conflict's own
-SELECT * FROM push('a', edit(2, '2', '{"title":"client"}', '{"title":"title"}'));
-SELECT operation, record_id, client_id FROM objectos_sync.mutations WHERE client_id = 'a' ORDER BY sequence;
+SELECT * FROM push('card a', edit(2, '2', '{"title":"client"}', '{"title":"title"}'));
+SELECT operation, record_id, client_id FROM objectos_sync.mutations WHERE client_id = 'card a' ORDER BY sequence;
 -- a replay opens no second conflict
-SELECT * FROM push('a', edit(2, '2', '{"title":"client"}', '{"title":"title"}'));
+SELECT * FROM push('card a', edit(2, '2', '{"title":"client"}', '{"title":"title"}'));
 SELECT count(*) FROM listed;
 -- the pull tells of the open conflicts
 SELECT kind, object, record_id, operation, data::jsonb - 'conflict_id' - 'server_version' - 'opened_at' AS data
-  FROM sync_pull('reader', :'seen') WHERE kind IN ('mutation', 'conflict') ORDER BY kind, record_id;
-SELECT checkpoint AS seen FROM sync_pull('reader', :'seen') WHERE kind = 'checkpoint' \gset
+  FROM sync_pull('card reader', :'seen') WHERE kind IN ('mutation', 'conflict') ORDER BY kind, record_id;
+SELECT checkpoint AS seen FROM sync_pull('card reader', :'seen') WHERE kind = 'checkpoint' \gset
 -- client_wins puts the client's value there, as a mutation like any other
 SELECT status, resolution, sequence IS NOT NULL AS applied FROM sync_resolve(pick('1'), 'client_wins');
 SELECT id, title, body FROM cards WHERE id = '1';
@@ -41,27 +41,27 @@ SELECT id, title, body FROM cards WHERE id = '1';
 SELECT status, resolution, sequence IS NOT NULL AS applied FROM sync_resolve(pick('2'), 'server_wins');
 SELECT id, title, body FROM cards WHERE id = '2';
 -- values are the resolver's own; a refused one leaves the conflict open
-SELECT * FROM push('b', edit(3, '3', '{"points":3}', '{"points":1}'));
+SELECT * FROM push('card b', edit(3, '3', '{"points":3}', '{"points":1}'));
 SELECT status, reason, detail->>'sqlstate' AS sqlstate FROM sync_resolve(pick('3'), '{"points":-1}'::jsonb);
 SELECT status, reason, detail->>'sqlstate' AS sqlstate FROM sync_resolve(pick('3'), '{"colour":1}'::jsonb);
 SELECT record_id, status FROM listed WHERE record_id = '3';
 SELECT status, resolution, sequence IS NOT NULL AS applied FROM sync_resolve(pick('3'), '{"points":8}'::jsonb);
 SELECT id, points FROM cards WHERE id = '3';
 -- the row as it is now counts, not as it was when the conflict was opened
-SELECT * FROM push('b', edit(4, '4', '{"title":"client"}', '{"title":"title"}'));
+SELECT * FROM push('card b', edit(4, '4', '{"title":"client"}', '{"title":"title"}'));
 UPDATE cards SET title = 'meanwhile' WHERE id = '4';
 SELECT status, resolution FROM sync_resolve(pick('4'), 'client_wins');
 SELECT id, title FROM cards WHERE id = '4';
 -- ended is ended
-SELECT conflict_id AS ended FROM objectos_sync.conflicts WHERE record_id = '1' \gset
+SELECT conflict_id AS ended FROM objectos_sync.conflicts WHERE object = 'cards' AND record_id = '1' \gset
 SELECT * FROM sync_resolve(:'ended', 'client_wins');
 SELECT * FROM sync_resolve('00000000-0000-4000-8000-00000000dead', 'client_wins');
 SELECT record_id, status, resolution, resolved_by = current_user AS by_me, resolved_at IS NOT NULL AS at
-  FROM objectos_sync.conflicts ORDER BY record_id;
+  FROM objectos_sync.conflicts WHERE object = 'cards' ORDER BY record_id;
 SELECT kind, record_id, operation, data->>'status' AS status, data->>'resolution' AS resolution
-  FROM sync_pull('reader', :'seen') WHERE kind IN ('mutation', 'conflict') ORDER BY kind, record_id;
+  FROM sync_pull('card reader', :'seen') WHERE kind IN ('mutation', 'conflict') ORDER BY kind, record_id;
 -- options that do not exist
-SELECT * FROM push('c', edit(5, '1', '{"title":"again"}', '{"title":"title"}'));
+SELECT * FROM push('card c', edit(5, '1', '{"title":"again"}', '{"title":"title"}'));
 SELECT * FROM sync_resolve(pick('1'), 'nobody_wins');
 SELECT * FROM sync_resolve(pick('1'), '[1]'::jsonb);
 -- only those who see the record are told, and only of columns they may read
