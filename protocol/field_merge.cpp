@@ -125,7 +125,9 @@ FieldOutcome merge_field(const FieldInput& input) {
     }
     return outcome;
   }
-  bool changed = input.base ? *input.base != input.server : !input.unmoved;
+  // Where nobody wrote since, a value other than the base is what the server made (by a trigger, a
+  // default) of this client's own mutation: no other edit.
+  bool changed = !input.unmoved && !(input.base && *input.base == input.server);
   if (input.strategy == Strategy::lww) {
     if (stored_counts(input)) return decide_by_clock(input, changed);
     return changed ? decide_by_clock(input, true) : take_client(input, true);
