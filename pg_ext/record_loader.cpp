@@ -13,6 +13,8 @@ namespace {
 
 using Places = std::vector<std::size_t>;
 
+constexpr int lock_rounds_max = 3;
+
 // The base type's name without a type modifier: a cast to varchar(3) would cut a key in silence.
 std::string cast_name(Oid type) {
   const char* name = pg_call([&] {
@@ -121,6 +123,27 @@ Places read_rows(Spi& spi, std::vector<RecordState>& records, const Places& plac
   return missing;
 }
 
+// Locks and reads; gives the records it could not lock, read without. One that was deleted and
+// inserted again while we waited for its lock is there without having been locked: try again.
+Places lock_rows(Spi& spi, std::vector<RecordState>& records, const Places& places,
+                 const std::vector<const ColumnInfo*>& columns) {
+  Places gone, unlocked = places;
+  for (int round = 0; round < lock_rounds_max; ++round) {
+    unlocked = read_rows(spi, records, unlocked, columns, true);
+    const Places missing = read_rows(spi, records, unlocked, columns, false);
+    for (std::size_t place : missing) records[place].server = ServerState{};
+    gone.insert(gone.end(), missing.begin(), missing.end());
+    Places visible;
+    for (std::size_t place : unlocked) {
+      if (records[place].server.exists) visible.push_back(place);
+    }
+    unlocked = std::move(visible);
+    if (unlocked.empty()) break;
+  }
+  unlocked.insert(unlocked.end(), gone.begin(), gone.end());
+  return unlocked;
+}
+
 void load_rows(Spi& spi, std::vector<RecordState>& records, const Places& places,
                const ColumnsWanted& wanted) {
   const PushObject& object = *records[places.front()].object;
@@ -132,9 +155,9 @@ void load_rows(Spi& spi, std::vector<RecordState>& records, const Places& places
     records[place].not_lockable = false;
     (records[place].lock_wanted && lockable ? to_lock : plain).push_back(place);
   }
-  const Places unlocked = read_rows(spi, records, to_lock, columns, true);
-  plain.insert(plain.end(), unlocked.begin(), unlocked.end());
+  const Places unlocked = lock_rows(spi, records, to_lock, columns);
   read_rows(spi, records, plain, columns, false);
+  plain.insert(plain.end(), unlocked.begin(), unlocked.end());
   for (std::size_t place : plain) {
     RecordState& record = records[place];
     record.not_lockable = record.lock_wanted && record.server.exists;
