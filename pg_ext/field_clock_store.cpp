@@ -1,6 +1,10 @@
 #include "pg_ext/field_clock_store.h"
 
 #include <map>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <vector>
 
 #include "pg_ext/spi.h"
 #include "protocol/timestamp.h"
@@ -24,12 +28,12 @@ SELECT u.place, c.field, (EXTRACT(epoch FROM c."timestamp") * 1000000)::bigint,
 constexpr const char* store_sql = R"(
 INSERT INTO objectos_sync.field_clocks (object, record_id, field, "timestamp", mutation_id,
                                         value_hash)
-SELECT r.object, r.record_id, r.field, r."timestamp",
-       COALESCE(NULLIF(r.mutation_id, ''), '00000000-0000-0000-0000-000000000000')::uuid,
-       r.value_hash
-  FROM pg_catalog.jsonb_to_recordset($1::jsonb)
-       AS r(object text, record_id text, field text, "timestamp" timestamptz,
-            mutation_id text, value_hash text)
+SELECT r.object, r.record_id, r.field, r."timestamp"::timestamptz,
+       COALESCE(r.mutation_id, '00000000-0000-0000-0000-000000000000')::uuid, r.value_hash
+  FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]),
+                  pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]),
+                  pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::text[]))
+       AS r(object, record_id, field, "timestamp", mutation_id, value_hash)
 ON CONFLICT (object, record_id, field) DO UPDATE
    SET "timestamp" = EXCLUDED."timestamp", mutation_id = EXCLUDED.mutation_id,
        value_hash = EXCLUDED.value_hash)";
@@ -66,24 +70,25 @@ void load_clocks(const std::string& client_id, std::vector<RecordState>& records
 
 void store_clocks(const std::vector<StoredClock>& clocks) {
   // One statement must not touch a row twice: the last clock of a field stays.
-  std::map<std::string, Json> newest;
+  std::map<std::tuple<std::string_view, std::string_view, std::string_view>, const StoredClock*>
+      newest;
   for (const StoredClock& stored : clocks) {
-    Json row = Json::object();
-    row.set("object", Json::string(stored.object));
-    row.set("record_id", Json::string(stored.record_id));
-    row.set("field", Json::string(stored.field));
-    row.set("timestamp", Json::string(format_timestamp(stored.clock.timestamp_us)));
-    row.set("mutation_id", Json::string(stored.clock.mutation_id));
-    row.set("value_hash", Json::string(stored.clock.value_hash));
-    const std::string key =
-        json_string(stored.object) + json_string(stored.record_id) + json_string(stored.field);
-    newest[key] = std::move(row);
+    newest[{stored.object, stored.record_id, stored.field}] = &stored;
   }
   if (newest.empty()) return;
-  Json list = Json::array();
-  for (auto& [key, row] : newest) list.push_back(std::move(row));
-  const std::string text = write_json(list);
-  as_owner([&] { with_spi([&](Spi& spi) { spi.execute(store_sql, {Param::jsonb(text)}); }); });
+  std::vector<std::vector<std::optional<std::string>>> columns(6);
+  for (const auto& [place, stored] : newest) {
+    columns[0].emplace_back(stored->object);
+    columns[1].emplace_back(stored->record_id);
+    columns[2].emplace_back(stored->field);
+    columns[3].emplace_back(format_timestamp(stored->clock.timestamp_us));
+    const std::string& id = stored->clock.mutation_id;
+    columns[4].push_back(id.empty() ? std::nullopt : std::optional(id));
+    columns[5].emplace_back(stored->clock.value_hash);
+  }
+  Params params;
+  for (const auto& column : columns) params.push_back(Param::text_array(column));
+  as_owner([&] { with_spi([&](Spi& spi) { spi.execute(store_sql, params); }); });
 }
 
 }  // namespace objectos::server
