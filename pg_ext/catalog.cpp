@@ -61,6 +61,15 @@ std::string type_text(Oid type, std::int32_t typmod) {
   });
 }
 
+char array_delimiter(Oid type) {
+  return pg_call([&] {
+    const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(getBaseType(type)));
+    const char delimiter = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typdelim;
+    ReleaseSysCache(tuple);
+    return delimiter;
+  });
+}
+
 bool is_ours(std::string_view name) {
   return name == "_version" || name == "_modified_at" || name == "_modified_by";
 }
@@ -76,6 +85,7 @@ ColumnInfo column_of(Form_pg_attribute attribute) {
   column.collation = attribute->attcollation;
   column.type_text = type_text(column.type, column.typmod);
   column.kind = kind_of_type(column.type);
+  if (column.kind == ValueKind::array) column.array_delimiter = array_delimiter(column.type);
   column.not_null = attribute->attnotnull;
   column.generated = attribute->attgenerated != '\0';
   column.has_default = attribute->atthasdef || attribute->attidentity != '\0';

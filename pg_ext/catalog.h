@@ -24,9 +24,10 @@ struct ColumnInfo {
   std::string type_text;  // format_type(type, typmod), schema-qualified where needed
   ValueKind kind = ValueKind::text;
   bool not_null = false;
-  bool has_default = false;  // a default, identity or generated expression
-  bool generated = false;    // GENERATED ALWAYS AS … STORED
-  char identity = '\0';      // 'a' always, 'd' by default
+  bool has_default = false;    // a default, identity or generated expression
+  bool generated = false;      // GENERATED ALWAYS AS … STORED
+  char identity = '\0';        // 'a' always, 'd' by default
+  char array_delimiter = ',';  // between an array's elements; ';' for box
   bool in_key = false;
   bool by_value = false;  // how datums are held and compared: pg_attribute.attbyval, attlen
   std::int16_t length = 0;

@@ -23,16 +23,16 @@ void append_quoted_element(std::string& out, std::string_view text) {
 }
 
 // A JSON array as an array literal. The parser's depth limit bounds the recursion.
-void append_array_literal(std::string& out, const Json& array) {
+void append_array_literal(std::string& out, const Json& array, char delimiter) {
   out += '{';
   bool first = true;
   for (const Json& item : array.items()) {
-    if (!first) out += ',';
+    if (!first) out += delimiter;
     first = false;
     if (item.is_null())
       out += "NULL";
     else if (item.is_array())
-      append_array_literal(out, item);
+      append_array_literal(out, item, delimiter);
     else if (item.is_object())
       append_quoted_element(out, write_json(item));
     else if (item.is_boolean())
@@ -59,7 +59,7 @@ std::string text_of(const ColumnInfo& column, const Json& value) {
       if (value.is_string()) return value.text();
       if (!value.is_array()) wrong_kind(column, "an array");
       std::string literal;
-      append_array_literal(literal, value);
+      append_array_literal(literal, value, column.array_delimiter);
       return literal;
     }
     case ValueKind::text:

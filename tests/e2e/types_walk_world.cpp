@@ -139,7 +139,11 @@ World::World() : connection_(PQconnectdb("dbname=postgres"), PQfinish) {
 
 void World::create_table(const DocumentedType& type) {
   const std::string name = table(type), pg_type = sql_type(type);
-  query("CREATE TABLE " + name + " (id int PRIMARY KEY, v " + pg_type + ", a " + pg_type + "[])");
+  // A few internal types have no array type.
+  const bool has_array = query("SELECT typarray <> 0 FROM pg_type WHERE oid = '" + pg_type +
+                               "'::regtype")[0][0] == "t";
+  query("CREATE TABLE " + name + " (id int PRIMARY KEY, v " + pg_type + ", a " +
+        (has_array ? pg_type : "text") + "[])");
   query("SELECT sync_enable('" + name + "')");
   int id = 1;
   for (const std::string& value : values_of(type)) {

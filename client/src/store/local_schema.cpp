@@ -183,7 +183,7 @@ std::string value_sql(const LocalColumn& column, const std::string& row) {
   std::string x = field(row, column);
   if (column.kind == "integer")
     return "CASE typeof(" + x + ") WHEN 'null' THEN 'null' WHEN 'integer' THEN CAST(" + x +
-           " AS TEXT) WHEN 'real' THEN printf('%!.17g'," + x + ") ELSE json_quote(CAST(" + x +
+           " AS TEXT) WHEN 'real' THEN printf('%!.19g'," + x + ") ELSE json_quote(CAST(" + x +
            " AS TEXT)) END";
   if (column.kind == "boolean")
     return "CASE WHEN " + x + " IS NULL THEN 'null' WHEN typeof(" + x +
@@ -192,7 +192,7 @@ std::string value_sql(const LocalColumn& column, const std::string& row) {
   if (column.kind == "float" && !column.is_key)
     return "CASE WHEN typeof(" + x + ") NOT IN('real','integer') THEN json_quote(CAST(" + x +
            " AS TEXT)) WHEN " + x + "=9e999 THEN '\"Infinity\"' WHEN " + x +
-           "=-9e999 THEN '\"-Infinity\"' ELSE printf('%!.17g'," + x + ") END";
+           "=-9e999 THEN '\"-Infinity\"' ELSE printf('%!.19g'," + x + ") END";
   if (column.kind == "numeric" || column.kind == "float")
     return "CASE WHEN json_valid(CAST(" + x + " AS TEXT)) AND json_type(CAST(" + x +
            " AS TEXT)) IN('integer','real') THEN CAST(" + x + " AS TEXT) ELSE json_quote(CAST(" +

@@ -16,7 +16,7 @@ void overlay(JsonMembers& row, const JsonMembers& data) {
   }
 }
 
-// The server prints 0.1, SQLite 0.10000000000000001: the same double.
+// The server prints 0.1, SQLite 0.1000000000000000055: the same double.
 bool same_value(const LocalColumn& column, const std::string* left, const std::string* right) {
   std::string a = left == nullptr ? "null" : *left, b = right == nullptr ? "null" : *right;
   if (column.kind == "float" && a[0] != '"' && b[0] != '"' && a != "null" && b != "null")
