@@ -89,6 +89,16 @@ SELECT * FROM shown('a', edit(51, '1', '{"email":"Jane@Example.net"}', '{"email"
   '2020-01-01T00:00:00Z', :seen));
 SELECT email FROM people;
 DROP TRIGGER lower_email ON people;
+-- … nor is a default that the client's insert left to the server, in the same push or the next
+ALTER TABLE people ALTER phone SET DEFAULT '000', ALTER name SET DEFAULT 'nobody';
+SELECT json_build_array(edit(52, '7', '{"id":"7"}', NULL, operation => 'insert')->0,
+  edit(53, '7', '{"phone":"777"}', NULL)->0) AS both \gset
+SELECT max(version) AS seen, string_agg(status, ' ') AS statuses FROM sync_push('a', :'both') \gset
+SELECT :'statuses' AS statuses, phone, name FROM people WHERE id = '7';
+SELECT * FROM shown('a', json_build_array(json_build_object('id', uid(54), 'object', 'people', 'record_id', '7',
+  'operation', 'update', 'data', '{"name":"Jane"}'::json, 'original', '{"name":null}'::json, 'version', :seen)));
+SELECT phone, name FROM people WHERE id = '7';
+ALTER TABLE people ALTER phone DROP DEFAULT, ALTER name DROP DEFAULT;
 
 -- server_wins, client_wins and manual as the object's strategy
 CALL reset('server_wins');
