@@ -73,6 +73,7 @@ constexpr StoreRule kStoreRules[] = {
      "Sync the file instead, or name a new one."},
     {StoreErrorKind::corrupt, ErrorClass::local, "file_corrupt",
      "Save the file, then clone a new one."},
+    {StoreErrorKind::constraint, ErrorClass::local, "app_constraint", nullptr},
     {StoreErrorKind::invalid_input, ErrorClass::internal, "invalid_input", nullptr},
     {StoreErrorKind::internal, ErrorClass::internal, "store_internal", nullptr},
 };

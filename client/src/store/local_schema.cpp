@@ -141,15 +141,34 @@ std::string mark_unsynced_sql(const LocalObject& object, const std::string& more
          key_match_sql(object, quote_name(object.name), "NEW") + ";";
 }
 
+// The rows that OR REPLACE took away because of the app's UNIQUE indexes: noted before in _replaced,
+// gone now. They were deleted, without a DELETE trigger.
+std::string displaced_sql(const LocalObject& object) {
+  if (object.app_unique.empty()) return "";
+  std::string gone = " FROM _replaced r WHERE r.record_id<>" + record_id_sql(object, "NEW") +
+                     " AND NOT EXISTS(SELECT 1 FROM " + quote_name(object.name) + " t WHERE " +
+                     record_id_sql(object, "t") + "=r.record_id)";
+  return "INSERT INTO _base(object,record_id,image,version) SELECT r.object,r.record_id,r.image,"
+         "r.version" +
+         gone +
+         " AND NOT EXISTS(SELECT 1 FROM _base b WHERE b.object=r.object AND "
+         "b.record_id=r.record_id);" +
+         queue_head + "r.object,r.record_id,'delete',NULL,r.image" + queue_time + "r.version" +
+         queue_group + gone + ";";
+}
+
 // A new row under NEW's key: an update if _replaced says that a row was there (OR REPLACE fires no
 // DELETE trigger), else an insert.
 std::string arrived_sql(const LocalObject& object, const std::string& where) {
   std::string also = where.empty() ? "" : "(" + where + ") AND ";
-  std::string replaced = "EXISTS(SELECT 1 FROM _replaced)";
-  std::string image = "(SELECT image FROM _replaced)", version = "(SELECT version FROM _replaced)";
+  std::string from = " FROM _replaced";
+  if (!object.app_unique.empty()) from += " WHERE record_id=" + record_id_sql(object, "NEW");
+  std::string replaced = "EXISTS(SELECT 1" + from + ")";
+  std::string image = "(SELECT image" + from + ")", version = "(SELECT version" + from + ")";
   auto always = [](const LocalColumn&) { return std::string(); };
   auto present = [](const LocalColumn& column) { return field("NEW", column) + " IS NOT NULL"; };
-  std::string sql = save_base_sql(object, "NEW", image, version, where);
+  std::string sql = displaced_sql(object);
+  sql += save_base_sql(object, "NEW", image, version, where);
   sql += queue_sql(object, "NEW", "insert", object_sql(object, "NEW", false, present), "NULL",
                    "NULL", also + "NOT " + replaced);
   sql += queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, always), image,
@@ -159,11 +178,32 @@ std::string arrived_sql(const LocalObject& object, const std::string& where) {
   return sql + touch + "DELETE FROM _replaced;";
 }
 
-std::string notice_sql(const LocalObject& object) {
+std::string unique_match_sql(const AppUnique& index) {
+  std::vector<std::string> parts;
+  for (const auto& [name, collation] : index.columns)
+    parts.push_back("(t." + quote_name(name) + "=NEW." + quote_name(name) + " COLLATE " +
+                    quote_name(collation) + ")");
+  return "(" + joined(parts, " AND ", "0") + ")";
+}
+
+// Before a row arrives under NEW's key: notes which rows it may take the place of. `itself`: the row
+// that is being updated, which it does not replace ("" when inserting).
+std::string notice_sql(const LocalObject& object, const std::string& itself) {
+  std::string same_key = key_match_sql(object, "t", "NEW"), taken = "(" + same_key + ")";
+  for (const AppUnique& index : object.app_unique) taken += " OR " + unique_match_sql(index);
+  if (!itself.empty()) taken = "(" + taken + ") AND NOT(" + itself + ")";
   return "DELETE FROM _replaced;INSERT INTO _replaced(object,record_id,image,version) SELECT " +
          quote_text(object.name) + "," + record_id_sql(object, "t") + "," + image_sql(object, "t") +
-         ",t._version FROM " + quote_name(object.name) + " t WHERE " +
-         key_match_sql(object, "t", "NEW") + ";";
+         ",t._version FROM " + quote_name(object.name) + " t WHERE " + taken + ";";
+}
+
+// Which updates may take another row's place: a changed key, or changed values of a UNIQUE index.
+std::string displaces_sql(const LocalObject& object) {
+  std::string sql = key_changed_sql(object);
+  for (const AppUnique& index : object.app_unique)
+    for (const auto& [name, collation] : index.columns)
+      sql += " OR (OLD." + quote_name(name) + " IS NOT NEW." + quote_name(name) + ")";
+  return sql;
 }
 
 std::string trigger_name(const std::string& object, const char* what) {
@@ -261,18 +301,18 @@ std::string create_triggers_sql(const LocalObject& object) {
   };
   std::string moved = key_changed_sql(object), stayed = "NOT(" + moved + ")";
   std::string old_image = image_sql(object, "OLD");
-  std::string update =
-      refuse_sql(object) + save_base_sql(object, "OLD", old_image, "OLD._version", "");
+  std::string update = refuse_sql(object) + displaced_sql(object) +
+                       save_base_sql(object, "OLD", old_image, "OLD._version", "");
   update += queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, changed),
                       object_sql(object, "OLD", false, changed), "OLD._version", "");
   update += mark_unsynced_sql(object, "") + "DELETE FROM _replaced;";
   std::string leave = save_base_sql(object, "OLD", old_image, "OLD._version", "") +
                       queue_sql(object, "OLD", "delete", "NULL", old_image, "OLD._version", "");
-  return trigger_sql(object, "notice", "BEFORE INSERT", "", notice_sql(object)) +
+  return trigger_sql(object, "notice", "BEFORE INSERT", "", notice_sql(object, "")) +
          trigger_sql(object, "insert", "AFTER INSERT", "",
                      refuse_sql(object) + arrived_sql(object, "")) +
-         trigger_sql(object, "notice_move", "BEFORE UPDATE OF " + columns, moved,
-                     notice_sql(object)) +
+         trigger_sql(object, "notice_move", "BEFORE UPDATE OF " + columns, displaces_sql(object),
+                     notice_sql(object, key_match_sql(object, "t", "OLD"))) +
          trigger_sql(object, "update", "AFTER UPDATE OF " + columns,
                      "(" + stayed + ") AND (" + any_changed_sql(object) + ")", update) +
          trigger_sql(object, "move", "AFTER UPDATE OF " + columns, moved,

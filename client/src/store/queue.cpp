@@ -146,7 +146,7 @@ Rejection Store::reject(const QueuedMutation& mutation, const StoredVerdict& ver
 std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& verdicts) {
   std::vector<Rejection> rejected;
   WriteTransaction transaction(database_);
-  Applying applying(database_);
+  Applying applying(*this);
   for (const StoredVerdict& verdict : verdicts) {
     auto found = select_queue("id=?1", verdict.mutation_id);
     if (found.empty()) continue;

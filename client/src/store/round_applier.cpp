@@ -12,7 +12,7 @@ namespace {
 class StoreRound : public RoundApplier {
  public:
   explicit StoreRound(Store& store)
-      : store_(store), transaction_(store.database()), applying_(store.database()) {
+      : store_(store), transaction_(store.database()), applying_(store) {
     Statement rows(store_.database(), "SELECT object,record_id FROM _base");
     while (rows.step()) based_.insert(rows.text(0) + '\x1f' + rows.text(1));
     run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");

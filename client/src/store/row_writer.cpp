@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "app_indexes.h"
+
 namespace objectos {
 namespace {
 
@@ -77,6 +79,22 @@ std::string RowWriter::where_key(int first) const {
   return sql;
 }
 
+void RowWriter::run_making_room(Statement& statement) {
+  try {
+    return statement.run();
+  } catch (const StoreError&) {
+    if (sqlite3_extended_errcode(database_) != SQLITE_CONSTRAINT_UNIQUE) throw;
+  }
+  std::vector<std::string> dropped = drop_unique_indexes(database_, object_.name);
+  dropped_indexes_.insert(dropped_indexes_.end(), dropped.begin(), dropped.end());
+  statement.run();
+}
+
+void RowWriter::restore_indexes() {
+  restore_unique_indexes(database_, object_.name, dropped_indexes_);
+  dropped_indexes_.clear();
+}
+
 void RowWriter::upsert(const JsonMembers& row, std::optional<int64_t> version, bool synced,
                        bool force) {
   std::string name = quote_name(object_.name), names, values, sets, keys;
@@ -102,7 +120,7 @@ void RowWriter::upsert(const JsonMembers& row, std::optional<int64_t> version, b
       at++;
     }
   statement.bind(at, version).bind(at + 1, static_cast<int64_t>(synced));
-  statement.run();
+  run_making_room(statement);
 }
 
 bool RowWriter::update(const std::string& record_id, const JsonMembers& changes,
@@ -130,7 +148,7 @@ bool RowWriter::update(const std::string& record_id, const JsonMembers& changes,
   }
   statement.bind(at, version);
   bind_record_id(statement, at + 1, object_, record_id);
-  statement.run();
+  run_making_room(statement);
   return true;
 }
 

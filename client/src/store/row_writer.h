@@ -27,13 +27,19 @@ class RowWriter {
   bool remove(const std::string& record_id, std::optional<int64_t> up_to_version);
   void remove_older(std::optional<int64_t> version);  // truncate
   std::optional<std::string> read(const std::string& record_id, std::optional<int64_t>* version);
+  // UNIQUE indexes of the app's that stood in the way of a row are dropped until the end of the
+  // transaction: before its COMMIT call restore_indexes(), when it begins forget_dropped().
+  void restore_indexes();
+  void forget_dropped() { dropped_indexes_.clear(); }
 
  private:
+  void run_making_room(Statement& statement);
   Statement& prepared(const std::string& sql);
   std::string where_key(int first_parameter) const;
   sqlite3* database_;
   const LocalObject& object_;
   std::unordered_map<std::string, Statement> statements_;
+  std::vector<std::string> dropped_indexes_;  // their CREATE statements
 };
 
 }  // namespace objectos

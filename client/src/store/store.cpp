@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../fault_point.h"
+#include "app_indexes.h"
 
 namespace objectos {
 namespace {
@@ -149,6 +150,19 @@ RowWriter& Store::writer(const std::string& name) const {
   throw StoreError(StoreErrorKind::invalid_input, "the local schema has no object " + name);
 }
 
+void Store::follow_indexes() {
+  for (auto& [name, writer] : writers_) writer->forget_dropped();
+  int64_t present = pragma(database_, "schema_version");
+  if (present == indexes_seen_) return;
+  bool changed = false;
+  for (LocalObject& object : objects_) changed |= follow_app_indexes(database_, object);
+  if (!changed) indexes_seen_ = present;
+}
+
+void Store::restore_indexes() {
+  for (auto& [name, writer] : writers_) writer->restore_indexes();
+}
+
 bool Store::knows(const std::string& name) const {
   for (const LocalObject& object : objects_)
     if (object.name == name) return true;
@@ -196,7 +210,7 @@ std::optional<std::string> Store::row_json(const std::string& object,
 void Store::migrate(const std::string& schema) {
   if (state().schema == schema) return;
   WriteTransaction transaction(database_);
-  Applying applying(database_);
+  Applying applying(*this);
   migrate_tables(schema);
   applying.done();
   fault_point("store.migrate.before_commit");
@@ -226,9 +240,14 @@ void Store::migrate_tables(const std::string& schema) {
         std::string both = "_version,_synced";
         for (const LocalColumn& column : object.columns)
           if (before->column_index(column.name) >= 0) both += "," + quote_name(column.name);
+        std::vector<std::string> app = app_statements(database_, object.name);
+        // The app's views may name the table that is not there for a moment.
+        run_sql(database_, "PRAGMA legacy_alter_table=ON");
         run_sql(database_, create_table_sql(object, "_new_table") + "INSERT INTO _new_table(" +
                                both + ") SELECT " + both + " FROM " + name + "; DROP TABLE " +
                                name + "; ALTER TABLE _new_table RENAME TO " + name + ";");
+        run_sql(database_, "PRAGMA legacy_alter_table=OFF");
+        restore_app_statements(database_, app);
       }
     } else {
       run_sql(database_, create_table_sql(object, object.name));
@@ -237,6 +256,8 @@ void Store::migrate_tables(const std::string& schema) {
   }
   set_state(database_, "schema", schema);
   objects_ = std::move(next);
+  indexes_seen_ = -1;
+  follow_indexes();
 }
 
 }  // namespace objectos

@@ -53,6 +53,9 @@ class Store : public LocalDatabase {
   bool knows(const std::string& object) const;
   std::vector<QueuedMutation> select_queue(const std::string& where, std::string_view first = {},
                                            std::string_view second = {}) const;
+  // Within a transaction:
+  void follow_indexes();
+  void restore_indexes();
   // Within a transaction with _applying set:
   void migrate_tables(const std::string& schema);
   Row expected_row(const std::string& object, const std::string& record_id,
@@ -67,19 +70,25 @@ class Store : public LocalDatabase {
   sqlite3* database_ = nullptr;
   int lock_file_ = -1;
   std::vector<LocalObject> objects_;
+  int64_t indexes_seen_ = -1;  // SQLite's schema_version when the app's indexes were looked at
   mutable std::map<std::string, std::unique_ptr<RowWriter>> writers_;
 };
 
-// Keeps the queue triggers still inside one transaction.
+// Keeps the queue triggers still inside one transaction, which may pass over the app's UNIQUE
+// indexes until done(). Begin it right after the transaction; it follows indexes made since.
 class Applying {
  public:
-  explicit Applying(sqlite3* database) : database_(database) {
-    run_sql(database_, "INSERT INTO _applying VALUES('engine')");
+  explicit Applying(Store& store) : store_(store) {
+    store_.follow_indexes();
+    run_sql(store_.database(), "INSERT INTO _applying VALUES('engine'); DELETE FROM _replaced");
   }
-  void done() { run_sql(database_, "DELETE FROM _applying"); }
+  void done() {
+    store_.restore_indexes();
+    run_sql(store_.database(), "DELETE FROM _applying");
+  }
 
  private:
-  sqlite3* database_;
+  Store& store_;
 };
 
 }  // namespace objectos
