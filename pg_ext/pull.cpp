@@ -164,6 +164,7 @@ PullRows pull(const PullCall& call) {
   return with_spi([&](Spi& spi) {
     PullClient client = identify_client(spi, call.client_id);
     client.confirmed = call.confirmed;
+    inject_fault("pull_begun");
     Checkpoint checkpoint = starting_point(call, cut, client);
     const View view = open_view(client.epoch);
     PullRows out;
@@ -180,6 +181,7 @@ PullRows pull(const PullCall& call) {
         return;
       }
       const LogPage page = read_new_rows(checkpoint, cut, row_limit - sent);
+      inject_fault("pull_page");
       append_net_effects(spi, page.rows, view, client, out);
       advance_over(page, cut, checkpoint);
       has_more = page.has_more;

@@ -66,6 +66,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
   }
   const ClientState client = claim_client(author_.client_id, author_.device);
   answer_replays(author_.client_id, client, items_);
+  inject_fault("push_claimed");
   prepare();
   load();
   form_groups();
@@ -74,6 +75,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
   store_clocks(clocks_);
   inject_fault("push_store");
   store_verdicts(author_.client_id, items_);
+  inject_fault("push_stored");
   const std::int64_t highest = highest_number(items_);
   if (highest > client.high_water) raise_high_water(author_.client_id, highest);
   return answers();

@@ -198,6 +198,7 @@ void Pusher::judge_item(Spi& spi, PushItem& item) {
         }
       }
     }
+    inject_fault("push_judge");
     const Decision decision = decide(item.edit, effective_version(item, record), record.server,
                                      record.object->rules, record.clocks);
     const Applied applied = apply(spi, author_, item, record, decision);
