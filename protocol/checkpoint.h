@@ -92,7 +92,7 @@ struct Checkpoint {
 // "os1." and the fields, then a checksum. Deterministic.
 std::string encode_checkpoint(const Checkpoint& checkpoint);
 
-// Nothing for "0" and "" (never synced). Strict: any text that encode_checkpoint would not have
+// Nothing for "0" (never synced). Strict: any other text that encode_checkpoint would not have
 // written is OS002; longer than bytes_max is OS007.
 std::optional<Checkpoint> decode_checkpoint(std::string_view text,
                                             std::size_t bytes_max = limits::checkpoint_bytes_max);

@@ -157,7 +157,7 @@ std::string encode_checkpoint(const Checkpoint& checkpoint) {
 }
 
 std::optional<Checkpoint> decode_checkpoint(std::string_view text, std::size_t bytes_max) {
-  if (text.empty() || text == "0") return std::nullopt;
+  if (text == "0") return std::nullopt;
   if (text.size() > bytes_max) {
     throw ProtocolError(ErrorCode::limit_exceeded, "the checkpoint is too long",
                         std::to_string(text.size()) + " bytes, at most " +

@@ -69,9 +69,9 @@ TEST_CASE("a checkpoint comes back from its text as it was") {
   CHECK(decode_checkpoint(encode_checkpoint(least)) == least);
 }
 
-TEST_CASE("'0' and '' mean never synced") {
+TEST_CASE("'0' means never synced, an empty text does not") {
   CHECK_FALSE(decode_checkpoint("0").has_value());
-  CHECK_FALSE(decode_checkpoint("").has_value());
+  CHECK(error_of("") == "OS002");
 }
 
 TEST_CASE("a checkpoint with any character changed, cut off or added is refused") {
