@@ -20,7 +20,7 @@ void overlay(JsonMembers& row, const JsonMembers& data) {
 bool same_value(const LocalColumn& column, const std::string* left, const std::string* right) {
   std::string a = left == nullptr ? "null" : *left, b = right == nullptr ? "null" : *right;
   if (column.kind == "float" && a[0] != '"' && b[0] != '"' && a != "null" && b != "null")
-    return std::stod(a) == std::stod(b);
+    return std::strtod(a.c_str(), nullptr) == std::strtod(b.c_str(), nullptr);
   return json_unquote(a) == json_unquote(b) && (a == "null") == (b == "null");
 }
 
