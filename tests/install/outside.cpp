@@ -8,6 +8,7 @@ int main() {
     objectos::Options options;
     options.database = "/nonexistent/phone.db";
     objectos::SyncEngine engine(options);
+    engine.status();
     std::cout << "opened a database that cannot be there\n";
     return 1;
   } catch (const objectos::Error& error) {
