@@ -51,7 +51,8 @@ struct World {
   }
   Ended sync(const std::string& fault = {}) { return command("sync " + shell_quoted(phone), fault); }
 
-  // Seven mutations: inserted, chained, deleted, collided, merged, refused.
+  // Seven mutations: inserted, chained, deleted, collided (the later one on the server wins), merged,
+  // refused.
   void edit_both_sides() {
     local(phone,
           "INSERT INTO items (id, name, amount) VALUES ('new', 'phone', 1);"
@@ -94,10 +95,10 @@ void check_effects(World& world) {
   CHECK(world.server.exec("SELECT string_agg(record_id || ' ' || operation, ', ' ORDER BY "
                           "client_sequence) FROM objectos_sync.mutations WHERE client_sequence "
                           "IS NOT NULL AND operation <> 'conflict'") ==
-        "new insert, r1 update, r1 update, r2 delete, r3 update, r4 update");
+        "new insert, r1 update, r1 update, r2 delete, r4 update");
   CHECK(world.server.exec("SELECT string_agg(id || ':' || name || ':' || amount, ' ' ORDER BY id) "
                           "FROM items") ==
-        "new:phone:1 psql:psql:5 r1:phone:100 r3:phone:3 r4:phone:77 r5:start:5 r7:start:7 "
+        "new:phone:1 psql:psql:5 r1:phone:100 r3:psql:3 r4:phone:77 r5:start:5 r7:start:7 "
         "r8:start:8");
 }
 
@@ -156,7 +157,6 @@ TEST_CASE("a push whose answer is lost is answered again with the same verdicts"
     CHECK(verdict.duplicate);
     CHECK(spelled(verdict) == before[verdict.mutation_id]);
   }
-  CHECK(world.stored_verdicts() == before);
   engine.sync_now();
   world.check_end();
   check_effects(world);
