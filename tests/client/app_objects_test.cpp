@@ -31,8 +31,9 @@ std::string queued(const File& file) {
 
 TEST_CASE("the app's table, index, view and trigger survive create, migration and detach") {
   File file;
-  file.shell("CREATE TABLE mine(a); INSERT INTO mine VALUES ('kept');"
-             "CREATE INDEX mine_a ON mine(a); CREATE VIEW mine_view AS SELECT a FROM mine;");
+  file.shell(
+      "CREATE TABLE mine(a); INSERT INTO mine VALUES ('kept');"
+      "CREATE INDEX mine_a ON mine(a); CREATE VIEW mine_view AS SELECT a FROM mine;");
   file.create(notes({kId, kName, kN}));
   CHECK(file.shell("SELECT a FROM mine_view INDEXED BY mine_a") != "");
   CHECK(file.shell("CREATE INDEX notes_name ON notes(name);"
@@ -43,9 +44,10 @@ TEST_CASE("the app's table, index, view and trigger survive create, migration an
   PulledRow changed = row("schema");
   changed.data = notes({kId, kName, kN, kCity});
   file.round({changed});
-  std::string present = "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_master WHERE "
-                        "name IN ('mine', 'mine_a', 'mine_view', 'notes_name', 'names', 'note_log')"
-                        " ORDER BY name)";
+  std::string present =
+      "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_master WHERE "
+      "name IN ('mine', 'mine_a', 'mine_view', 'notes_name', 'names', 'note_log')"
+      " ORDER BY name)";
   CHECK(file.shell(present) == "mine mine_a mine_view names note_log notes_name");
   CHECK(file.shell("SELECT name FROM names") == "A");
   file.db.reset();
@@ -58,8 +60,9 @@ TEST_CASE("the app's table, index, view and trigger survive create, migration an
 TEST_CASE("a column added or dropped on the server leaves pending work as it is") {
   File file(notes({kId, kName, kN}));
   file.round({arrived("1", "A", 1, 1), arrived("2", "B", 2, 2)});
-  file.shell("UPDATE notes SET name = 'edited' WHERE id = '1';"
-             "INSERT INTO notes(id, name, n) VALUES ('3', 'new', 3);");
+  file.shell(
+      "UPDATE notes SET name = 'edited' WHERE id = '1';"
+      "INSERT INTO notes(id, name, n) VALUES ('3', 'new', 3);");
   PulledRow changed = row("schema");
   changed.data = notes({kId, kName, kN, kCity});
   file.round({changed, row("mutation", "notes", "1", "update", R"({"city":"Rome"})", 5)});
@@ -128,7 +131,8 @@ TEST_CASE("a conflict row is kept open until it is resolved, here or by another 
   CHECK(file.db->conflicts(false).size() == 1);
 }
 
-TEST_CASE("INSERT OR REPLACE over the app's UNIQUE index queues the delete of the row it displaced") {
+TEST_CASE(
+    "INSERT OR REPLACE over the app's UNIQUE index queues the delete of the row it displaced") {
   File file(notes({kId, kName, kN}));
   CHECK(file.shell("CREATE UNIQUE INDEX notes_name ON notes(name);") == "");
   file.round({arrived("1", "A", 1, 1), arrived("2", "B", 2, 2), arrived("3", "C", 3, 3)});

@@ -19,9 +19,10 @@ TEST_CASE("an emptied queue leaves no base image and no unsynced mark") {
   File file(notes());
   file.round({row("mutation", "notes", "1", "insert", R"({"id":"1","name":"A","n":1})", 1),
               row("mutation", "notes", "2", "insert", R"({"id":"2","name":"B","n":2})", 2)});
-  CHECK(file.shell("UPDATE notes SET n = 5 WHERE id = '1'; DELETE FROM notes WHERE id = '2';"
-                   "INSERT INTO notes(id, n) VALUES ('3', 3); UPDATE notes SET n = 4 WHERE id = '3';"
-                   "INSERT INTO notes(id) VALUES ('4'); DELETE FROM notes WHERE id = '4';") == "");
+  CHECK(
+      file.shell("UPDATE notes SET n = 5 WHERE id = '1'; DELETE FROM notes WHERE id = '2';"
+                 "INSERT INTO notes(id, n) VALUES ('3', 3); UPDATE notes SET n = 4 WHERE id = '3';"
+                 "INSERT INTO notes(id) VALUES ('4'); DELETE FROM notes WHERE id = '4';") == "");
   CHECK(file.shell("SELECT count(*) FROM _base") == "4");
   CHECK(file.db->queue().size() == 6);
   file.push_all();
@@ -46,11 +47,12 @@ TEST_CASE("a rejected insert and a rejected delete leave the server's rows and n
 
 TEST_CASE("a batch never cuts a group; a group larger than the batch goes alone and whole") {
   File file(notes());
-  file.shell("INSERT INTO notes(id) VALUES ('a'), ('b');"
-             "INSERT INTO _group DEFAULT VALUES;"
-             "INSERT INTO notes(id) VALUES ('c'), ('d'), ('e');"
-             "DELETE FROM _group;"
-             "INSERT INTO notes(id) VALUES ('f');");
+  file.shell(
+      "INSERT INTO notes(id) VALUES ('a'), ('b');"
+      "INSERT INTO _group DEFAULT VALUES;"
+      "INSERT INTO notes(id) VALUES ('c'), ('d'), ('e');"
+      "DELETE FROM _group;"
+      "INSERT INTO notes(id) VALUES ('f');");
   auto take = [&](std::size_t max) {
     std::string ids;
     std::vector<StoredVerdict> verdicts;
@@ -82,7 +84,9 @@ TEST_CASE("a batch in flight is sent again as it was, whatever has been edited s
 
 TEST_CASE("a composite key of text, number and bytes names one record on both sides") {
   File file(schema({object_schema("parts", {"b", "a", "c"},
-                                  {{"a", "integer", "integer"}, {"b"}, {"c", "bytes", "bytea"},
+                                  {{"a", "integer", "integer"},
+                                   {"b"},
+                                   {"c", "bytes", "bytea"},
                                    {"n", "integer", "integer"}})}));
   std::string id = R"(["q\"\\\n/é",7,"\\x00ff"])";
   file.round({row("mutation", "parts", id, "insert",

@@ -76,8 +76,9 @@ struct File {
   std::string shell(const std::string& sql) const {
     std::ofstream(directory / "in.sql") << sql << "\n";
     std::string out = (directory / "out.txt").string();
-    int code = std::system(("sqlite3 -bail " + path + " <" + (directory / "in.sql").string() +
-                            " >" + out + " 2>&1").c_str());
+    int code = std::system(
+        ("sqlite3 -bail " + path + " <" + (directory / "in.sql").string() + " >" + out + " 2>&1")
+            .c_str());
     std::stringstream text;
     text << std::ifstream(out).rdbuf();
     std::string printed = text.str();

@@ -25,7 +25,8 @@ class Session {
  public:
   explicit Session(const Server& server) : connection_(PQconnectdb(server.conninfo().c_str())) {
     if (PQstatus(connection_) != CONNECTION_OK) throw std::runtime_error("no connection");
-    PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        connection_, [](void*, const char*) {}, nullptr);
   }
   ~Session() { PQfinish(connection_); }
   Session(const Session&) = delete;
@@ -119,10 +120,13 @@ TEST_CASE("an error at every fault point of the server is an ERROR that changes 
   World world;
   const std::map<std::string, std::string> kinds = {
       {"bad_alloc", "53200"}, {"exception", "OS000"}, {"error", "XX000"}};
-  const std::vector<std::string> calls = {
-      "SELECT sync_enable('plain')", "INSERT INTO notes VALUES ('new', 'x')",
-      "UPDATE notes SET body = 'y'", "DELETE FROM notes", world.push(1, "pushed"),
-      "SELECT count(*) FROM sync_pull('phone', '0')", "SELECT sync_pull_response('phone', '0')"};
+  const std::vector<std::string> calls = {"SELECT sync_enable('plain')",
+                                          "INSERT INTO notes VALUES ('new', 'x')",
+                                          "UPDATE notes SET body = 'y'",
+                                          "DELETE FROM notes",
+                                          world.push(1, "pushed"),
+                                          "SELECT count(*) FROM sync_pull('phone', '0')",
+                                          "SELECT sync_pull_response('phone', '0')"};
   const std::string before = world.everything();
   for (const std::string& point : points_in_sources()) {
     for (const auto& [kind, sqlstate] : kinds) {
@@ -156,9 +160,9 @@ TEST_CASE("broken messages are errors of the OS class, and the push after them i
   for (int i = 0; i < 100'000; ++i) deep += '[';
   std::string closed = deep + std::string(deep.size(), ']');
   for (const std::string& message :
-       {std::string(), std::string("nonsense"), std::string("[{]"), std::string("[1,2"), std::string("{}"),
-        std::string("[null]"), std::string("[{\"id\":7}]"), std::string("[[]]"), closed,
-        "[" + mutation(1, "a\\u0000b") + "]",
+       {std::string(), std::string("nonsense"), std::string("[{]"), std::string("[1,2"),
+        std::string("{}"), std::string("[null]"), std::string("[{\"id\":7}]"), std::string("[[]]"),
+        closed, "[" + mutation(1, "a\\u0000b") + "]",
         std::string("[{\"id\":\"00000000-0000-4000-8000-000000000001\",\"id\":\"x\"}]"),
         std::string("[{\"id\":\"no uuid\",\"object\":\"notes\"}]")}) {
     CAPTURE(message.substr(0, 60));
@@ -182,9 +186,11 @@ TEST_CASE("broken messages are errors of the OS class, and the push after them i
 
 TEST_CASE("a statement timeout and a cancel end a push and a pull, and never become a verdict") {
   World world;
-  world.server.exec("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                    "PERFORM pg_sleep(30); RETURN NEW; END $$");
-  world.server.exec("CREATE TRIGGER slow BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION slow()");
+  world.server.exec(
+      "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "PERFORM pg_sleep(30); RETURN NEW; END $$");
+  world.server.exec(
+      "CREATE TRIGGER slow BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION slow()");
   const std::string before = world.everything();
   world.victim.ask("SET statement_timeout = '300ms'");
   CHECK(world.victim.run(world.push(1, "slow")).sqlstate == "57014");
@@ -206,10 +212,12 @@ TEST_CASE("a statement timeout and a cancel end a push and a pull, and never bec
   world.check_alive();
 
   world.server.exec("DROP TRIGGER slow ON notes");
-  world.server.exec("INSERT INTO notes SELECT 'bulk' || i, repeat('x', 100) FROM "
-                    "generate_series(1, 60000) i");
+  world.server.exec(
+      "INSERT INTO notes SELECT 'bulk' || i, repeat('x', 100) FROM "
+      "generate_series(1, 60000) i");
   world.victim.ask("SET statement_timeout = '20ms'");
-  CHECK(world.victim.run("SELECT count(*) FROM sync_pull('phone', '0', 100000)").sqlstate == "57014");
+  CHECK(world.victim.run("SELECT count(*) FROM sync_pull('phone', '0', 100000)").sqlstate ==
+        "57014");
   world.victim.ask("RESET statement_timeout");
   CHECK(world.victim.ask(world.push(1, "slow")) == "applied");
   world.check_alive();

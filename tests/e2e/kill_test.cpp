@@ -42,17 +42,20 @@ struct World {
   std::string phone = directory.file("phone.db");
 
   World() {
-    server.exec("CREATE TABLE items (id text PRIMARY KEY, name text, amount int CHECK (amount >= 0))");
+    server.exec(
+        "CREATE TABLE items (id text PRIMARY KEY, name text, amount int CHECK (amount >= 0))");
     server.exec("SELECT sync_enable('items')");
     server.exec("INSERT INTO items SELECT 'r' || i, 'start', i FROM generate_series(1, 8) i");
   }
   Ended clone(const std::string& fault = {}) {
     return command("clone " + shell_quoted(server.conninfo()) + " " + shell_quoted(phone), fault);
   }
-  Ended sync(const std::string& fault = {}) { return command("sync " + shell_quoted(phone), fault); }
+  Ended sync(const std::string& fault = {}) {
+    return command("sync " + shell_quoted(phone), fault);
+  }
 
-  // Seven mutations: inserted, chained, deleted, collided (the later one on the server wins), merged,
-  // refused.
+  // Seven mutations: inserted, chained, deleted, collided (the later one on the server wins),
+  // merged, refused.
   void edit_both_sides() {
     local(phone,
           "INSERT INTO items (id, name, amount) VALUES ('new', 'phone', 1);"

@@ -23,8 +23,10 @@ inline std::string row_text(const std::vector<std::string>& columns) {
 inline std::string server_rows(Server& server, const std::string& table,
                                const std::vector<std::string>& columns) {
   std::string row = row_text(columns);
-  return server.exec("SELECT coalesce(string_agg(line, E'\\n' ORDER BY line COLLATE \"C\"), '') "
-                     "FROM (SELECT " + row + " AS line FROM " + table + ") t");
+  return server.exec(
+      "SELECT coalesce(string_agg(line, E'\\n' ORDER BY line COLLATE \"C\"), '') "
+      "FROM (SELECT " +
+      row + " AS line FROM " + table + ") t");
 }
 
 inline std::string local_rows(const std::string& file, const std::string& table,
@@ -45,10 +47,11 @@ inline std::string broken_records(const std::string& file) {
 
 // What an emptied queue must not leave behind: base images, unsynced marks, applying marks.
 inline std::string leftovers(const std::string& file, const std::string& table) {
-  return local(file, "SELECT (SELECT count(*) FROM _mutations) || ' queued, ' || (SELECT count(*) "
-                     "FROM _base) || ' base images, ' || (SELECT count(*) FROM _applying) || "
-                     "' applying, ' || (SELECT count(*) FROM " + table +
-                     " WHERE _synced <> 1) || ' unsynced'");
+  return local(file,
+               "SELECT (SELECT count(*) FROM _mutations) || ' queued, ' || (SELECT count(*) "
+               "FROM _base) || ' base images, ' || (SELECT count(*) FROM _applying) || "
+               "' applying, ' || (SELECT count(*) FROM " +
+                   table + " WHERE _synced <> 1) || ' unsynced'");
 }
 
 constexpr const char* kNoLeftovers = "0 queued, 0 base images, 0 applying, 0 unsynced";

@@ -141,8 +141,8 @@ std::string mark_unsynced_sql(const LocalObject& object, const std::string& more
          key_match_sql(object, quote_name(object.name), "NEW") + ";";
 }
 
-// The rows that OR REPLACE took away because of the app's UNIQUE indexes: noted before in _replaced,
-// gone now. They were deleted, without a DELETE trigger.
+// The rows that OR REPLACE took away because of the app's UNIQUE indexes: noted before in
+// _replaced, gone now. They were deleted, without a DELETE trigger.
 std::string displaced_sql(const LocalObject& object) {
   if (object.app_unique.empty()) return "";
   std::string gone = " FROM _replaced r WHERE r.record_id<>" + record_id_sql(object, "NEW") +
@@ -186,8 +186,8 @@ std::string unique_match_sql(const AppUnique& index) {
   return "(" + joined(parts, " AND ", "0") + ")";
 }
 
-// Before a row arrives under NEW's key: notes which rows it may take the place of. `itself`: the row
-// that is being updated, which it does not replace ("" when inserting).
+// Before a row arrives under NEW's key: notes which rows it may take the place of. `itself`: the
+// row that is being updated, which it does not replace ("" when inserting).
 std::string notice_sql(const LocalObject& object, const std::string& itself) {
   std::string same_key = key_match_sql(object, "t", "NEW"), taken = "(" + same_key + ")";
   for (const AppUnique& index : object.app_unique) taken += " OR " + unique_match_sql(index);
