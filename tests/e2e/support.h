@@ -34,6 +34,11 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // After the server was stopped and started.
+  void reconnect() {
+    PQreset(connection_);
+    PQreset(admin_);
+  }
   // The first value of the first row, or "".
   std::string exec(const std::string& sql) { return run(connection_, sql); }
   std::string conninfo() const {

@@ -5,10 +5,21 @@
 
 namespace objectos {
 
+// The joins happen without state_mutex_: the loop takes it on its way out.
 void SyncEngine::Impl::start() {
-  std::lock_guard lock(state_mutex_);
-  if (loop_running_) return;
+  // From a callback on the loop's own thread: it runs already.
+  if (loop_thread_.load() == std::this_thread::get_id()) return;
+  std::lock_guard lifecycle(lifecycle_mutex_);
+  {
+    std::lock_guard lock(state_mutex_);
+    if (loop_running_ && !stopping_) return;
+  }
   if (loop_.joinable()) loop_.join();
+  {
+    std::lock_guard lock(transport_mutex_);
+    if (transport_) transport_->allow();
+  }
+  std::lock_guard lock(state_mutex_);
   stopping_ = false;
   loop_running_ = true;
   loop_ = std::thread([this] { run_loop(); });
@@ -25,7 +36,8 @@ void SyncEngine::Impl::stop() {
   }
   wake_.notify_all();
   // From a callback on the loop's own thread: the loop ends after it; the destructor joins.
-  if (loop_.get_id() == std::this_thread::get_id()) return;
+  if (loop_thread_.load() == std::this_thread::get_id()) return;
+  std::lock_guard lifecycle(lifecycle_mutex_);
   if (loop_.joinable()) loop_.join();
   std::lock_guard lock(transport_mutex_);
   if (transport_) transport_->allow();
@@ -42,6 +54,7 @@ bool SyncEngine::Impl::pause(std::int64_t milliseconds) {
 }
 
 void SyncEngine::Impl::run_loop() {
+  loop_thread_ = std::this_thread::get_id();
   std::int64_t delay_ms = 0;
   do {
     bool fatal = false;
@@ -72,6 +85,8 @@ void SyncEngine::Impl::run_loop() {
   std::lock_guard lock(state_mutex_);
   loop_running_ = false;
   progress_.phase = Phase::stopped;
+  loop_thread_ = std::thread::id{};
+  wake_.notify_all();  // nobody waits for a loop that has ended
 }
 
 bool SyncEngine::Impl::wait_until_synced(std::chrono::milliseconds timeout) {

@@ -2,8 +2,8 @@
 //
 // Locks: work_mutex_ is held by whoever talks to the server or owns the file (one at a time);
 // state_mutex_ guards the small values that status() shows and is never held while calling out.
-// Order: work_mutex_ before state_mutex_. Events collected under work_mutex_ are delivered after it
-// is released (progress and log aside, which are told as they happen).
+// Order: lifecycle_mutex_, work_mutex_, state_mutex_. Events collected under work_mutex_
+// are delivered after it is released (progress and log aside, which are told as they happen).
 #pragma once
 
 #include <atomic>
@@ -86,6 +86,8 @@ class SyncEngine::Impl {
   std::int64_t syncs_begun_ = 0;
   std::int64_t last_good_sync_ = 0;  // the number of the newest sync that ended well
   Backoff backoff_;
+  std::mutex lifecycle_mutex_;  // start() and stop(): who makes and joins loop_
+  std::atomic<std::thread::id> loop_thread_{};
   std::thread loop_;
 };
 
