@@ -35,7 +35,7 @@ enum class StoreErrorKind {
   disk_full,      // no space (or quota); nothing was changed
   exists,         // create() on a file that is one of ours already, or a table name is taken
   corrupt,        // SQLite says the file is damaged
-  constraint,      // a UNIQUE index of the app's refuses what the server holds
+  constraint,     // a UNIQUE index of the app's refuses what the server holds
   invalid_input,  // a row, schema or verdict that does not fit
   internal,
 };
@@ -63,7 +63,7 @@ struct AppUnique {
 struct LocalObject {
   std::string name;
   std::vector<std::string> key;
-  std::vector<LocalColumn> columns;  // schema order; _version and _synced are not among them
+  std::vector<LocalColumn> columns;   // schema order; _version and _synced are not among them
   std::vector<AppUnique> app_unique;  // not on expressions: what these displace is not seen
   int column_index(std::string_view name) const;
 };
