@@ -101,11 +101,20 @@ class StoreRound : public RoundApplier {
     RowWriter& table = store_.writer(row.object);
     if (row.operation == "delete") {
       table.remove(row.record_id, row.version);
+      is_here(row);
     } else if (row.operation == "insert") {
       table.upsert(json_members(row.data), row.version, true, false);
+      is_here(row);
     } else if (!table.update(row.record_id, json_members(row.data), row.version)) {
-      result_.missing_rows++;
+      missing_.insert({row.object, row.record_id});
     }
+    result_.missing_rows = static_cast<int64_t>(missing_.size());
+  }
+
+  // A nested statement is logged before the outer one, so a page may end between a record's update
+  // and its insert: the whole row comes with the next page of the round.
+  void is_here(const PulledRow& row) {
+    if (!missing_.empty()) missing_.erase({row.object, row.record_id});
   }
 
   void acknowledgement(const PulledRow& row) {
@@ -205,6 +214,7 @@ class StoreRound : public RoundApplier {
   Applying applying_;
   std::unordered_set<std::string> based_;
   std::set<std::pair<std::string, std::string>> touched_;
+  std::set<std::pair<std::string, std::string>> missing_;  // named by an update, not in the file
   std::set<std::string> rereading_;
   RoundResult result_;
   bool checkpoint_ = false;

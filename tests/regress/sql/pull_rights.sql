@@ -3,6 +3,7 @@
 SET client_min_messages = warning;
 -- Objects that other tests left are none of this one's.
 DO $$ BEGIN PERFORM sync_disable(table_name) FROM sync_objects(); END $$;
+DELETE FROM objectos_sync.clients;
 CREATE ROLE pull_ada;
 CREATE ROLE pull_bob;
 CREATE ROLE pull_team;
