@@ -69,7 +69,7 @@ Applied apply(Spi& spi, const PushAuthor& author, const PushItem& item, const Re
   Params params;
   std::string sql;
   PushedMutation pushed;
-  pushed.record_id = record.record_id;
+  pushed.record_id = record.record_id;  // the name under which capture will meet the row
   pushed.mutation_id = item.entry->id;
   pushed.client_sequence = item.entry->client_sequence;
   pushed.sent = object_text(decision.write);
@@ -90,6 +90,8 @@ Applied apply(Spi& spi, const PushAuthor& author, const PushItem& item, const Re
       sql = "DELETE FROM " + info.qualified + " WHERE " + identity(record, params);
       break;
   }
+  if (pushed.operation != "insert" && !record.stored_id.empty())
+    pushed.record_id = record.stored_id;
   PushScope scope;
   scope.relid = info.relid;
   scope.client_id = author.client_id;

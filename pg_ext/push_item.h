@@ -24,7 +24,8 @@ struct PushObject {
 // A record as far as the push knows it: first as loaded, then as its own mutations leave it.
 struct RecordState {
   const PushObject* object = nullptr;
-  std::string record_id;
+  std::string record_id;               // as the client spells it
+  std::string stored_id;               // as the row that was found spells it; empty: none was
   std::vector<std::string> key_texts;  // input texts of the key's columns
 
   ServerState server;

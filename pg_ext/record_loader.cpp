@@ -14,6 +14,7 @@ namespace {
 using Places = std::vector<std::size_t>;
 
 constexpr int lock_rounds_max = 3;
+constexpr int first_key_place = 3;  // in what load_statement() selects
 
 // The base type's name without a type modifier: a cast to varchar(3) would cut a key in silence.
 std::string cast_name(Oid type) {
@@ -38,7 +39,7 @@ std::string load_statement(const ObjectInfo& info, const std::vector<const Colum
     const ColumnInfo& key = info.columns[info.key[i]];
     const std::string number = std::to_string(i + 1);
     const char* comma = i == 0 ? "" : ", ";
-    arrays += comma + ("$" + number + "::pg_catalog.text[]");
+    arrays += comma + ("pg_catalog.unnest($" + number + "::pg_catalog.text[])");
     names += comma + ("k" + number);
     if (i > 0) match += " AND ";
     match +=
@@ -49,8 +50,9 @@ std::string load_statement(const ObjectInfo& info, const std::vector<const Colum
   sql += may_read(info, info.modified_at_attnum)
              ? "(EXTRACT(epoch FROM t.\"_modified_at\") * 1000000)::pg_catalog.int8"
              : "0::pg_catalog.int8";
+  for (const std::size_t index : info.key) sql += ", t." + info.columns[index].quoted;
   for (const ColumnInfo* column : columns) sql += ", t." + column->quoted;
-  sql += " FROM ROWS FROM (pg_catalog.unnest(" + arrays + ")) WITH ORDINALITY AS u(" + names +
+  sql += " FROM ROWS FROM (" + arrays + ") WITH ORDINALITY AS u(" + names +
          ", place) JOIN " + info.qualified + " AS t ON " + match;
   sql += " ORDER BY " + order;
   if (lock) sql += " FOR NO KEY UPDATE OF t";
@@ -68,14 +70,29 @@ Params key_params(const std::vector<RecordState>& records, const Places& places)
   return params;
 }
 
+// As the row spells its key: what the client sent may be another text of an equal value (1.0 for
+// 1.00, ADA for Ada in a citext).
+std::string stored_id(const ObjectInfo& info, const Rows& rows, std::size_t row) {
+  std::vector<const ColumnInfo*> key;
+  std::vector<Datum> values;
+  for (const std::size_t index : info.key) {
+    bool is_null = false;
+    values.push_back(rows.datum(row, first_key_place + static_cast<int>(key.size()), &is_null));
+    key.push_back(&info.columns[index]);
+  }
+  return record_id_of(key, values.data());
+}
+
 void take_row(RecordState& record, const Rows& rows, std::size_t row,
               const std::vector<const ColumnInfo*>& columns) {
+  const int first = first_key_place + static_cast<int>(record.object->info.key.size());
+  record.stored_id = stored_id(record.object->info, rows, row);
   record.server.exists = true;
   record.server.version = rows.int8(row, 1).value_or(0);
   record.server.modified_at_us = rows.int8(row, 2).value_or(0);
   for (std::size_t c = 0; c < columns.size(); ++c) {
     bool is_null = false;
-    const Datum value = rows.datum(row, static_cast<int>(c) + 3, &is_null);
+    const Datum value = rows.datum(row, first + static_cast<int>(c), &is_null);
     std::string form;
     append_json_form(form, columns[c]->type, value, is_null);
     // Object members within arrays or composites do not occur, so the form is canonical as it is.
