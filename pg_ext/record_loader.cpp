@@ -52,8 +52,8 @@ std::string load_statement(const ObjectInfo& info, const std::vector<const Colum
              : "0::pg_catalog.int8";
   for (const std::size_t index : info.key) sql += ", t." + info.columns[index].quoted;
   for (const ColumnInfo* column : columns) sql += ", t." + column->quoted;
-  sql += " FROM ROWS FROM (" + arrays + ") WITH ORDINALITY AS u(" + names +
-         ", place) JOIN " + info.qualified + " AS t ON " + match;
+  sql += " FROM ROWS FROM (" + arrays + ") WITH ORDINALITY AS u(" + names + ", place) JOIN " +
+         info.qualified + " AS t ON " + match;
   sql += " ORDER BY " + order;
   if (lock) sql += " FOR NO KEY UPDATE OF t";
   return sql;
