@@ -5,9 +5,6 @@
 
 #include "pg_ext/catalog.h"
 #include "pg_ext/pg.h"
-#include "protocol/conflict_detector.h"
-#include "protocol/field_merge.h"
-#include "protocol/json.h"
 #include "protocol/limits.h"
 
 namespace objectos::server {
@@ -16,8 +13,6 @@ namespace {
 
 constexpr int attributes_max = 1600;  // MaxHeapAttributeNumber
 constexpr int attributes_ours = 3;
-constexpr std::string_view strategies = "lww, merge, server_wins, client_wins, manual";
-constexpr std::string_view resolutions = "lww, server_wins, client_wins, manual";
 
 [[noreturn]] void refuse_table(const TableFacts& table, const std::string& why,
                                const std::string& hint, const std::string& detail = {}) {
@@ -111,6 +106,8 @@ void check_columns(Spi& spi, const TableFacts& table) {
                  "Clients keep rows in SQLite, where they are one name: rename one of them.");
 }
 
+}  // namespace
+
 Rows key_columns(Spi& spi, Oid relid) {
   return spi.execute(
       "SELECT a.attname, a.atttypid, a.attgenerated OPERATOR(pg_catalog.<>) '',"
@@ -123,6 +120,8 @@ Rows key_columns(Spi& spi, Oid relid) {
       " AND k.place OPERATOR(pg_catalog.<=) i.indnkeyatts ORDER BY k.place",
       {Param::int8(relid)});
 }
+
+namespace {
 
 void check_key(Spi& spi, const TableFacts& table) {
   const Rows key = key_columns(spi, table.relid);
@@ -140,35 +139,6 @@ void check_key(Spi& spi, const TableFacts& table) {
       refuse_table(table, "its key column " + column + " is generated",
                    "A client must be able to choose the key of a record that it creates.");
   }
-}
-
-void check_strategy(const std::string& strategy) {
-  if (!parse_strategy(strategy))
-    refuse_option("unknown strategy \"" + strategy + "\"",
-                  "Known are " + std::string(strategies) + ".");
-}
-
-void check_field(Spi& spi, const TableFacts& table, const JsonMember& field, const Rows& key) {
-  const std::string quoted = quote_identifier(field.name);
-  const Rows column = spi.execute(
-      "SELECT attgenerated OPERATOR(pg_catalog.<>) '' FROM pg_catalog.pg_attribute"
-      " WHERE attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid"
-      " AND attname::text OPERATOR(pg_catalog.=) $2"
-      " AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped",
-      {Param::int8(table.relid), Param::text(field.name)});
-  if (column.empty())
-    refuse_option("there is no column " + quoted + " in " + table.qualified,
-                  "The option fields takes column names: {\"column\": \"strategy\"}.");
-  for (std::size_t i = 0; i < key.size(); ++i)
-    if (key.text_or(i, 0, "") == field.name)
-      refuse_option("column " + quoted + " belongs to the primary key, which cannot be merged",
-                    "Leave it out of the option fields.");
-  if (column.boolean(0, 0))
-    refuse_option("column " + quoted + " is generated, so it cannot be merged",
-                  "Leave it out of the option fields.");
-  if (!field.value.is_string() || !parse_strategy(field.value.text()))
-    refuse_option("unknown strategy " + write_json(field.value) + " for column " + quoted,
-                  "Known are " + std::string(strategies) + ".");
 }
 
 TableFacts read_facts(Spi& spi, Oid relid) {
@@ -231,23 +201,6 @@ void check_table(Spi& spi, const TableFacts& table) {
                  "Call sync_disable('" + table.qualified + "') first to change its options.");
   check_columns(spi, table);
   check_key(spi, table);
-}
-
-void check_options(Spi& spi, const TableFacts& table, const EnableOptions& options) {
-  check_strategy(options.strategy);
-  const auto on_conflict = parse_strategy(options.on_conflict);
-  if (!on_conflict || *on_conflict == Strategy::merge)
-    refuse_option("unknown on_conflict \"" + options.on_conflict + "\"",
-                  "Known are " + std::string(resolutions) + ".");
-  if (!parse_delete_rule(options.deletes))
-    refuse_option("unknown rule for deletes \"" + options.deletes + "\"",
-                  "Known are deletion_wins, update_wins.");
-  const Json fields = parse_json(options.fields);
-  if (!fields.is_object())
-    refuse_option("the option fields is no JSON object",
-                  "Give it as {\"column\": \"strategy\", …}.");
-  const Rows key = key_columns(spi, table.relid);
-  for (const JsonMember& field : fields.members()) check_field(spi, table, field, key);
 }
 
 std::string checked_object_name(Spi& spi, const TableFacts& table, const EnableOptions& options) {

@@ -42,8 +42,8 @@ struct EnableOptions {
   std::optional<std::string> object;  // the name; the table's when absent
 };
 
-// OS011: unknown strategies, options and fields.
-void check_options(Spi& spi, const TableFacts& table, const EnableOptions& options);
+// The key's columns in key order: name, type, whether it is generated, the type's text.
+Rows key_columns(Spi& spi, Oid relid);
 
 // The object's name: as asked for, else the table's name, with its schema in front unless that is
 // public. OS011 when clients could not have a table of that name, or another object has it.

@@ -6,6 +6,7 @@
 // read or written, because the columns come with constants. So all rows that are there share one
 // version, drawn once; pulls re-read the object whole.
 #include "pg_ext/eligibility.h"
+#include "pg_ext/enable_options.h"
 #include "pg_ext/pg.h"
 #include "pg_ext/spi.h"
 

@@ -5,12 +5,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pg_ext/catalog.h"
 #include "protocol/conflict_detector.h"
 #include "protocol/messages.h"
+#include "protocol/object_rules.h"
 
 namespace objectos::server {
 
@@ -37,6 +39,7 @@ struct RecordState {
   bool chained = false;
   std::optional<std::int64_t> chain_sent;
   std::int64_t chain_after = 0;
+  std::set<std::string, std::less<>> contested;  // fields on which the chain lost so far
   bool insert_rejected = false;
 };
 

@@ -24,28 +24,6 @@ std::int64_t now_us() {
   });
 }
 
-ObjectRules rules_of(const ObjectInfo& info) {
-  ObjectRules rules;
-  rules.strategy = parse_strategy(info.strategy).value_or(Strategy::merge);
-  rules.on_conflict = parse_strategy(info.on_conflict).value_or(Strategy::lww);
-  rules.deletes = parse_delete_rule(info.deletes).value_or(DeleteRule::deletion_wins);
-  if (info.fields_json.empty()) return rules;
-  const Json fields = parse_json(info.fields_json);
-  for (const auto& [name, value] : fields.members()) {
-    if (const auto strategy = parse_strategy(value.text())) rules.fields[name] = *strategy;
-  }
-  return rules;
-}
-
-bool uses_clocks(const ObjectRules& rules) {
-  const auto clocked = [&](Strategy strategy) {
-    return (strategy == Strategy::merge ? rules.on_conflict : strategy) == Strategy::lww;
-  };
-  if (clocked(rules.strategy)) return true;
-  return std::any_of(rules.fields.begin(), rules.fields.end(),
-                     [&](const auto& field) { return clocked(field.second); });
-}
-
 std::int64_t highest_number(const std::vector<PushItem>& items) {
   std::int64_t highest = 0;
   for (const PushItem& item : items) {
@@ -102,7 +80,9 @@ const PushObject* Pusher::find_object(const std::string& name) {
   if (!info || !info->visible) return nullptr;
   object = std::make_unique<PushObject>();
   object->info = std::move(*info);
-  object->rules = rules_of(object->info);
+  const ObjectInfo& found = object->info;
+  object->rules =
+      parse_object_rules(found.strategy, found.on_conflict, found.deletes, found.fields_json);
   object->uses_clocks = uses_clocks(object->rules);
   return object.get();
 }

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/computed_values.h"
 #include "pg_ext/conflict_store.h"
 #include "pg_ext/pusher.h"
 #include "pg_ext/rejection.h"
@@ -13,10 +14,8 @@ namespace objectos::server {
 
 namespace {
 
-// A member was rejected by a decision: the group is undone. The verdict is the member's.
-struct GroupRejected {
-  Verdict verdict;
-};
+// A member was rejected: the group is undone. The verdict is the member's.
+using GroupRejected = MutationRejected;
 
 constexpr int decisions_max =
     3;  // a row that changes under us this often does so by the caller's own triggers
@@ -49,6 +48,27 @@ Json conflicts_json(const Decision& decision) {
     list.push_back(std::move(item));
   }
   return list;
+}
+
+// The client's next mutation of the record builds on this one: on the version after it, but not on
+// fields where it lost. One that meant another record, gone since, vouches for nothing.
+void follow_chain(const PushItem& item, const Decision& decision,
+                  std::optional<std::int64_t> version, RecordState& record) {
+  if (decision.status == Status::rejected || !version) return;
+  if (decision.reason == Reason::deleted && decision.action == Action::none) return;
+  if (!record.chained) record.chain_sent = item.edit.version;
+  record.chained = true;
+  record.chain_after = *version;
+  record.server.changed_since.reset();
+  for (const FieldConflict& one : decision.conflicts) {
+    const bool lost =
+        one.resolution == Resolution::server_wins || one.resolution == Resolution::manual;
+    if (lost) {
+      record.contested.insert(one.field);
+    } else {
+      record.contested.erase(one.field);
+    }
+  }
 }
 
 }  // namespace
@@ -199,8 +219,10 @@ void Pusher::judge_item(Spi& spi, PushItem& item) {
       }
     }
     inject_fault("push_judge");
-    const Decision decision = decide(item.edit, effective_version(item, record), record.server,
-                                     record.object->rules, record.clocks);
+    record.server.contested = record.contested;
+    Decision decision = decide(item.edit, effective_version(item, record), record.server,
+                               record.object->rules, record.clocks);
+    complete(spi, item, record, decision);
     const Applied applied = apply(spi, author_, item, record, decision);
     if (applied.hit || decision.action == Action::none) {
       take_outcome(item, decision, applied);
@@ -251,11 +273,7 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
     stored.own = clock.mutation_id == item.entry->id;
     clocks_.push_back({record.object->info.object, record.record_id, field, clock});
   }
-  if (decision.status != Status::rejected && verdict.version) {
-    if (!record.chained) record.chain_sent = item.edit.version;
-    record.chained = true;
-    record.chain_after = *verdict.version;
-  }
+  follow_chain(item, decision, verdict.version, record);
   if (!decision.manual_fields.empty()) remember_opened(item, decision, verdict);
   if (decision.status == Status::rejected) {
     if (verdict.detail.is_null()) verdict.detail = Json::object();

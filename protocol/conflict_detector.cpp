@@ -39,6 +39,13 @@ FieldClock client_clock(const Edit& edit, const ServerState& state) {
   return {std::min(edit.timestamp_us, state.now_us), edit.mutation_id, {}, false};
 }
 
+void write_outcome(Decision& decision, const std::string& field, const std::string& client,
+                   const FieldOutcome& outcome) {
+  if (!outcome.write) return;
+  decision.write[field] = outcome.value.value_or(client);
+  if (outcome.value) decision.computed.insert(field);
+}
+
 void decide_insert(Decision& decision, const Edit& edit, const ServerState& state) {
   if (state.exists) {
     decision.status = Status::rejected;
@@ -86,30 +93,55 @@ void decide_deleted(Decision& decision, const Edit& edit, const ServerState& sta
   if (!reinsert) return;
   decision.action = Action::reinsert;
   decision.write = *state.deleted_values;
-  for (const auto& [field, value] : edit.data) decision.write[field] = value;
+  for (const auto& [field, value] : edit.data) {
+    FieldInput input;
+    input.client = value;
+    input.strategy = strategy_of(rules, field);
+    const bool combines = input.strategy == Strategy::counter || input.strategy == Strategy::set;
+    const auto base = edit.original.find(field);
+    const auto last = decision.write.find(field);
+    if (!combines || base == edit.original.end() || last == decision.write.end()) {
+      decision.write[field] = value;
+      continue;
+    }
+    const std::string server = last->second;
+    input.base = base->second;
+    input.server = server;
+    write_outcome(decision, field, value, merge_field(input));
+  }
 }
 
-struct Tally {
-  bool real = false;  // collided, not decided by clocks
-  bool by_clock = false;
-  bool client = false;
-  bool server = false;
-  bool manual = false;
-};
-
-void count(Tally& tally, const FieldOutcome& outcome) {
-  if (!outcome.collided) return;
-  (outcome.by_clock ? tally.by_clock : tally.real) = true;
-  tally.client |= outcome.resolution == Resolution::client_wins;
-  tally.server |= outcome.resolution == Resolution::server_wins;
-  tally.manual |= outcome.resolution == Resolution::manual;
+// What the field was when the client changed it: as the client says, or the log.
+std::optional<std::string> base_of(const Edit& edit, const ServerState& state,
+                                   const std::string& field) {
+  const auto base = value_of(edit.original, field);
+  return base || !state.changed_since ? base : value_of(*state.changed_since, field);
 }
 
-Resolution overall(const Tally& tally) {
-  if (tally.manual) return Resolution::manual;
-  if (tally.client && tally.server) return Resolution::merged;
-  if (tally.client) return Resolution::client_wins;
-  return tally.server ? Resolution::server_wins : Resolution::none;
+// One resolution of all collisions: theirs, or merged if they differ; manual stands over all.
+Resolution overall(const std::vector<FieldConflict>& conflicts) {
+  Resolution all = Resolution::none;
+  for (const FieldConflict& one : conflicts) {
+    if (one.resolution == Resolution::manual) return Resolution::manual;
+    if (all == Resolution::none) all = one.resolution;
+    if (all != one.resolution) all = Resolution::merged;
+  }
+  return all;
+}
+
+void ask(Decision& decision, const ObjectRules& rules, const std::string& field) {
+  const auto own = rules.functions.find(field);
+  if (own != rules.functions.end()) {
+    decision.calls.push_back({own->second, false, {field}});
+    return;
+  }
+  const auto whole = std::find_if(decision.calls.begin(), decision.calls.end(),
+                                  [](const MergeCall& call) { return call.whole; });
+  if (whole != decision.calls.end()) {
+    whole->fields.push_back(field);
+  } else {
+    decision.calls.push_back({rules.function, true, {field}});
+  }
 }
 
 FieldOutcome decide_field(const Edit& edit, const std::string& field, const std::string& value,
@@ -126,7 +158,14 @@ FieldOutcome decide_field(const Edit& edit, const std::string& field, const std:
   auto base = edit.original.find(field);
   if (base != edit.original.end()) input.base = base->second;
   input.server = server->second;
-  input.unmoved = same_version || (state.changed_since && !state.changed_since->contains(field));
+  input.unmoved = same_version && !state.contested.contains(field);
+  if (!input.base && !input.unmoved && state.changed_since) {
+    const auto before = state.changed_since->find(field);
+    if (before != state.changed_since->end())
+      input.base = before->second;
+    else
+      input.unmoved = !state.contested.contains(field);
+  }
   input.strategy = strategy_of(rules, field);
   input.on_conflict = rules.on_conflict;
   input.client_clock = client_clock(edit, state);
@@ -144,23 +183,24 @@ void decide_update(Decision& decision, const Edit& edit, std::optional<std::int6
     return;
   }
   bool same_version = version && *version == state.version;
-  Tally tally;
+  bool collided = false, settled = true;
   for (const auto& [field, value] : edit.data) {
     FieldOutcome outcome = decide_field(edit, field, value, same_version, state, rules, stored);
-    count(tally, outcome);
-    if (outcome.write) decision.write[field] = value;
+    collided |= outcome.collided;
+    settled &= !outcome.collided || outcome.settled;
+    write_outcome(decision, field, value, outcome);
+    if (outcome.ask_function) ask(decision, rules, field);
     if (outcome.clock) decision.clocks[field] = *outcome.clock;
     if (!outcome.collided) continue;
-    decision.conflicts.push_back({field, value_of(edit.original, field), value,
+    decision.conflicts.push_back({field, base_of(edit, state, field), value,
                                   state.values.find(field)->second, outcome.resolution});
     if (outcome.resolution == Resolution::manual) decision.manual_fields.push_back(field);
   }
   if (!decision.write.empty()) decision.action = Action::update;
   bool moved = version && !same_version;
-  bool collided = tally.real || tally.by_clock;
-  if (tally.real) {
+  if (!settled) {
     decision.status = Status::conflict;
-  } else if (moved || tally.by_clock) {
+  } else if (moved || collided) {
     decision.status = Status::merged;
   }
   if (collided) {
@@ -169,20 +209,10 @@ void decide_update(Decision& decision, const Edit& edit, std::optional<std::int6
   } else if (moved) {
     decision.reason = Reason::version_mismatch;
   }
-  decision.resolution = overall(tally);
+  decision.resolution = overall(decision.conflicts);
 }
 
 }  // namespace
-
-const char* to_string(DeleteRule rule) noexcept {
-  return rule == DeleteRule::update_wins ? "update_wins" : "deletion_wins";
-}
-
-std::optional<DeleteRule> parse_delete_rule(std::string_view name) noexcept {
-  if (name == "deletion_wins") return DeleteRule::deletion_wins;
-  if (name == "update_wins") return DeleteRule::update_wins;
-  return std::nullopt;
-}
 
 const char* to_string(Status status) noexcept {
   switch (status) {
@@ -257,6 +287,34 @@ Decision decide(const Edit& edit, std::optional<std::int64_t> effective_version,
       break;
   }
   return decision;
+}
+
+void take_answer(Decision& decision, const MergeCall& call, const ServerState& state,
+                 const FieldValues& answer) {
+  for (const auto& [field, value] : answer) {
+    if (value_of(state.values, field) == value) continue;
+    decision.write[field] = value;
+    decision.computed.insert(field);
+  }
+  for (FieldConflict& one : decision.conflicts) {
+    if (std::find(call.fields.begin(), call.fields.end(), one.field) == call.fields.end()) continue;
+    const auto given = answer.find(one.field);
+    const bool server = given == answer.end() || given->second == one.server_value;
+    const bool client = !server && given->second == one.client_value;
+    one.resolution = server   ? Resolution::server_wins
+                     : client ? Resolution::client_wins
+                              : Resolution::merged;
+  }
+  if (decision.action == Action::none && !decision.write.empty()) decision.action = Action::update;
+  decision.resolution = overall(decision.conflicts);
+}
+
+void take_computed(Decision& decision, const ServerState& state, const std::string& field,
+                   const std::string& canonical) {
+  decision.write[field] = canonical;
+  if (decision.action != Action::update || value_of(state.values, field) != canonical) return;
+  decision.write.erase(field);
+  if (decision.write.empty()) decision.action = Action::none;
 }
 
 std::string Decision::describe() const {

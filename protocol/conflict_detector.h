@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,19 +11,9 @@
 
 #include "protocol/field_merge.h"
 #include "protocol/messages.h"
+#include "protocol/object_rules.h"
 
 namespace objectos {
-
-enum class DeleteRule { deletion_wins, update_wins };
-const char* to_string(DeleteRule rule) noexcept;
-std::optional<DeleteRule> parse_delete_rule(std::string_view name) noexcept;
-
-struct ObjectRules {
-  Strategy strategy = Strategy::merge;
-  Strategy on_conflict = Strategy::lww;  // used where the strategy is merge; never merge itself
-  DeleteRule deletes = DeleteRule::deletion_wins;
-  std::map<std::string, Strategy, std::less<>> fields;  // over `strategy`
-};
 
 // The part of a mutation that decides, with values as canonical JSON texts of the columns' wire
 // forms (so a caller may normalise them first).
@@ -46,10 +35,13 @@ struct ServerState {
   FieldValues values;  // at least the fields of the edit's data and original
   std::int64_t modified_at_us = 0;
   std::int64_t now_us = 0;  // client clocks are clamped to it
-  // Fields that the log shows as changed after the edit's effective version. Asked for fields whose
-  // `original` the client did not say; unknown (nothing) counts them all as changed once the
-  // version has moved.
-  std::optional<std::set<std::string, std::less<>>> changed_since;
+  // Fields that the log shows as changed after the edit's effective version, with their values at
+  // it. Asked for fields whose `original` the client did not say; unknown (nothing) counts them all
+  // as changed once the version has moved.
+  std::optional<FieldValues> changed_since;
+  // Fields on which an earlier mutation of the client's chain lost: the effective version does not
+  // vouch for them.
+  std::set<std::string, std::less<>> contested;
   std::optional<std::int64_t> last_delete_version;  // newest delete of it in the log
   std::optional<FieldValues> deleted_values;        // the whole row of that delete
 };
@@ -73,12 +65,21 @@ struct FieldConflict {
   bool operator==(const FieldConflict&) const = default;
 };
 
+// Collided fields that a user's SQL function decides.
+struct MergeCall {
+  std::string function;  // schema.name, quoted where needed
+  bool whole = false;    // the object's: takes and gives objects of fields; else one field's values
+  std::vector<std::string> fields;
+};
+
 struct Decision {
   Status status = Status::applied;
   Reason reason = Reason::none;
   Resolution resolution = Resolution::none;
   Action action = Action::none;
   FieldValues write;  // columns and values of the insert, update or reinsert
+  std::set<std::string, std::less<>> computed;  // of `write`: not the client's own text
+  std::vector<MergeCall> calls;                 // to be made; take_answer() has what they give
   std::vector<FieldConflict> conflicts;
   std::vector<std::string> manual_fields;  // not written; a conflict is to be opened for them
   FieldClocks clocks;                      // to be stored (also when action is none)
@@ -93,5 +94,13 @@ struct Decision {
 // Throws OS006 if state.values lacks a field of the edit.
 Decision decide(const Edit& edit, std::optional<std::int64_t> effective_version,
                 const ServerState& state, const ObjectRules& rules, const FieldClocks& stored);
+
+// A merge function's answer: the values of fields, canonical. Fields it left out stay the server's.
+void take_answer(Decision& decision, const MergeCall& call, const ServerState& state,
+                 const FieldValues& answer);
+
+// The text of a computed value as its column's type holds it.
+void take_computed(Decision& decision, const ServerState& state, const std::string& field,
+                   const std::string& canonical);
 
 }  // namespace objectos

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/combine.h"
 #include "protocol/fnv.h"
 
 namespace objectos {
@@ -39,7 +40,7 @@ FieldOutcome decide_by_clock(const FieldInput& input, bool competing) {
   bool own = stored_counts(input) && present.own;
   bool wins = own || clock_before(present, input.client_clock);
   outcome.collided = competing || !wins;
-  outcome.by_clock = outcome.collided;
+  outcome.settled = outcome.collided;
   if (outcome.collided) {
     outcome.resolution = wins ? Resolution::client_wins : Resolution::server_wins;
   }
@@ -52,6 +53,37 @@ FieldOutcome take_client(const FieldInput& input, bool clocked) {
   FieldOutcome outcome;
   outcome.write = true;
   if (clocked) outcome.clock = later_clock(input, stored_counts(input), input.client);
+  return outcome;
+}
+
+FieldOutcome collision(Resolution resolution) {
+  FieldOutcome outcome;
+  outcome.collided = true;
+  outcome.write = resolution == Resolution::client_wins;
+  outcome.resolution = resolution;
+  return outcome;
+}
+
+FieldOutcome combine(const FieldInput& input) {
+  std::optional<std::string_view> base = input.base;
+  if (!base && input.unmoved) base = input.server;
+  if (!base) {  // nobody knows what the client changed
+    return input.client == input.server ? FieldOutcome() : collision(Resolution::server_wins);
+  }
+  FieldOutcome outcome;
+  if (input.client == *base) return outcome;
+  std::optional<std::string> value = input.strategy == Strategy::counter
+                                         ? combine_counter(*base, input.client, input.server)
+                                         : combine_set(*base, input.client, input.server);
+  const bool changed = *base != input.server;
+  if (!value) {
+    if (changed && input.client != input.server) return collision(Resolution::server_wins);
+    value = std::string(input.client);
+  }
+  outcome.write = *value != input.server;
+  if (*value != input.client) outcome.value = std::move(value);
+  outcome.collided = outcome.settled = changed && input.client != input.server;
+  if (outcome.collided) outcome.resolution = Resolution::merged;
   return outcome;
 }
 
@@ -69,13 +101,20 @@ const char* to_string(Strategy strategy) noexcept {
       return "client_wins";
     case Strategy::manual:
       return "manual";
+    case Strategy::counter:
+      return "counter";
+    case Strategy::set:
+      return "set";
+    case Strategy::function:
+      return "function";
   }
   return "merge";
 }
 
 std::optional<Strategy> parse_strategy(std::string_view name) noexcept {
-  for (Strategy strategy : {Strategy::lww, Strategy::merge, Strategy::server_wins,
-                            Strategy::client_wins, Strategy::manual}) {
+  for (Strategy strategy :
+       {Strategy::lww, Strategy::merge, Strategy::server_wins, Strategy::client_wins,
+        Strategy::manual, Strategy::counter, Strategy::set}) {
     if (name == to_string(strategy)) return strategy;
   }
   return std::nullopt;
@@ -115,6 +154,9 @@ std::string hash_value(std::string_view canonical_value) {
 }
 
 FieldOutcome merge_field(const FieldInput& input) {
+  if (input.strategy == Strategy::counter || input.strategy == Strategy::set) {
+    return combine(input);
+  }
   Strategy strategy = input.strategy == Strategy::merge ? input.on_conflict : input.strategy;
   bool clocked = strategy == Strategy::lww;
   if (input.client == input.server) {  // nobody loses; only the clock may move on
@@ -135,13 +177,19 @@ FieldOutcome merge_field(const FieldInput& input) {
   if (!changed) return take_client(input, clocked);
   if (clocked) return decide_by_clock(input, true);
 
-  FieldOutcome outcome;
-  outcome.collided = true;
-  outcome.write = strategy == Strategy::client_wins;
-  outcome.resolution = strategy == Strategy::client_wins   ? Resolution::client_wins
-                       : strategy == Strategy::server_wins ? Resolution::server_wins
-                                                           : Resolution::manual;
-  return outcome;
+  switch (strategy) {
+    case Strategy::client_wins:
+      return collision(Resolution::client_wins);
+    case Strategy::server_wins:
+      return collision(Resolution::server_wins);
+    case Strategy::function: {
+      FieldOutcome outcome = collision(Resolution::none);
+      outcome.settled = outcome.ask_function = true;
+      return outcome;
+    }
+    default:
+      return collision(Resolution::manual);
+  }
 }
 
 }  // namespace objectos

@@ -6,6 +6,9 @@
 // goes to the object's on_conflict. server_wins, client_wins, manual: the same, with that outcome.
 // lww: every write has the clock (timestamp, mutation id); the higher one stays, whatever the order
 // of arrival. Under merge with on_conflict lww, clocks are asked only when both sides changed.
+// counter, set: both sides' changes count (combine.h), whatever the version says: the client's
+// change is the difference from its base. function: as merge, and what both changed goes to an SQL
+// function.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +20,9 @@
 
 namespace objectos {
 
-enum class Strategy { lww, merge, server_wins, client_wins, manual };
+enum class Strategy { lww, merge, server_wins, client_wins, manual, counter, set, function };
 const char* to_string(Strategy strategy) noexcept;
+// Not of function: that one is named with its function (object_rules.h).
 std::optional<Strategy> parse_strategy(std::string_view name) noexcept;
 
 enum class Resolution { none, client_wins, server_wins, manual, merged };
@@ -60,10 +64,12 @@ struct FieldInput {
 };
 
 struct FieldOutcome {
-  bool write = false;                        // the client's value goes into the row
-  bool collided = false;                     // both sides changed it, to different values
-  bool by_clock = false;                     // collided, and the clocks decided
-  Resolution resolution = Resolution::none;  // client_wins, server_wins, manual when collided
+  bool write = false;                // the client's value goes into the row
+  std::optional<std::string> value;  // written instead of the client's
+  bool collided = false;             // both sides changed it, to different values
+  bool settled = false;              // collided, and clocks, counter, set or function decide
+  bool ask_function = false;         // collided; resolution is open until it has answered
+  Resolution resolution = Resolution::none;  // of a collision
   std::optional<FieldClock> clock;           // to be stored
 };
 

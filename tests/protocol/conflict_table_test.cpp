@@ -215,7 +215,7 @@ TEST_CASE("without `original` the log's list of changed fields tells what was le
   edit.original.clear();
   for (const Rule& rule : all_rules()) {
     ServerState state = row(2, "\"b\"");
-    state.changed_since = {"g"};
+    state.changed_since = FieldValues{{"g", "\"g\""}};
     CHECK(decide(edit, 1, state, rule.rules, {}).describe() ==
           "merged action=update reason=version_mismatch f:=\"c\"");
   }
