@@ -1,6 +1,7 @@
 // AFTER triggers that write the log. INSERT, UPDATE and DELETE are captured per statement from the
 // transition tables; TRUNCATE is one row. OLD and NEW rows of an update are paired by position (the
 // executor fills both tables by one call); a changed key is a delete and an insert.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,7 @@ class Capture {
         scope_(current_push_scope()) {
     for (const ColumnInfo& column : object.columns) columns_.push_back(&column);
     for (const std::size_t index : object.key) key_.push_back(&object.columns[index]);
+    order_ = jsonb_key_order(columns_);
     direct_ = scope_ != nullptr && push_is_direct(*scope_, object.relid);
     user_ = scope_ != nullptr && scope_->user_id ? *scope_->user_id : current_user_id();
   }
@@ -86,7 +88,8 @@ class Capture {
 
   const ObjectInfo& object_;
   std::vector<const ColumnInfo*> columns_, key_;
-  std::vector<char> wanted_;  // by column: in the row_json() built next
+  std::vector<std::size_t> order_;  // of columns_ in a jsonb
+  std::vector<char> wanted_;        // by column: in the row_json() built next
   std::vector<Datum> key_values_;
   PushScope* scope_;
   bool direct_ = false;
@@ -105,7 +108,7 @@ std::int64_t Capture::version(const TransitionReader& row) const {
 
 Datum Capture::row_json(const TransitionReader& row) {
   const auto before = MemoryContextSwitchTo(static_cast<MemoryContext>(log_.row_context()));
-  const Datum json = jsonb_row(columns_, wanted_, row.values(), row.nulls());
+  const Datum json = jsonb_row(columns_, order_, wanted_, row.values(), row.nulls());
   MemoryContextSwitchTo(before);
   return json;
 }
@@ -176,7 +179,7 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
 
 void Capture::insert(const TransitionReader& after) {
   log_.make_room();
-  wanted_.assign(wanted_.size(), 1);
+  std::fill(wanted_.begin(), wanted_.end(), char{1});
   LogRow row;
   row.operation = "insert";
   row.data = row_json(after);
@@ -185,7 +188,7 @@ void Capture::insert(const TransitionReader& after) {
 
 void Capture::remove(const TransitionReader& before) {
   log_.make_room();
-  wanted_.assign(wanted_.size(), 1);
+  std::fill(wanted_.begin(), wanted_.end(), char{1});
   LogRow row;
   row.operation = "delete";
   row.original = row_json(before);

@@ -280,9 +280,40 @@ void append_row_form(std::string& out, const std::vector<const ColumnInfo*>& col
 
 namespace {
 
+// The frequent key types, without memory context and guard: uuid and the integers by value.
+bool plain_bare_form(std::string& out, Oid type, Datum value) {
+  static const char digits[] = "0123456789abcdef";
+  switch (type) {
+    case INT2OID:
+      out = std::to_string(DatumGetInt16(value));
+      return true;
+    case INT4OID:
+      out = std::to_string(DatumGetInt32(value));
+      return true;
+    case INT8OID:
+      out = std::to_string(DatumGetInt64(value));
+      return true;
+    case UUIDOID: {
+      char text[2 * UUID_LEN + 4];
+      char* to = text;
+      const unsigned char* const bytes = DatumGetUUIDP(value)->data;
+      for (int i = 0; i < UUID_LEN; ++i) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
+        *to++ = digits[bytes[i] >> 4];
+        *to++ = digits[bytes[i] & 15];
+      }
+      out.assign(text, sizeof text);
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
 // A string's content without quotes and escapes; other forms as they are.
 std::string bare_form(Oid type, Datum value) {
   std::string form;
+  if (plain_bare_form(form, type, value)) return form;
   append_json_form(form, type, value, false);
   if (form.empty() || form[0] != '"') return form;
   if (form.find('\\') == std::string::npos) return form.substr(1, form.size() - 2);

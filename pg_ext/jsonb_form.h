@@ -11,9 +11,14 @@ namespace objectos::server {
 // Types that jsonb_row() builds by itself, whatever the session's settings are.
 bool has_direct_form(Oid base_type) noexcept;
 
+// The columns' indexes in the order in which jsonb keeps their names.
+std::vector<std::size_t> jsonb_key_order(const std::vector<const ColumnInfo*>& columns);
+
 // A jsonb object of those columns whose `wanted` is true, allocated in the current memory context.
 // `values` and `nulls` are indexed by attnum - 1.
-Datum jsonb_row(const std::vector<const ColumnInfo*>& columns, const std::vector<char>& wanted,
+// `order` is jsonb_key_order(columns). Throws 54000 beyond what a jsonb object can hold.
+Datum jsonb_row(const std::vector<const ColumnInfo*>& columns,
+                const std::vector<std::size_t>& order, const std::vector<char>& wanted,
                 const Datum* values, const bool* nulls);
 
 }  // namespace objectos::server

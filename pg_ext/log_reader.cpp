@@ -33,6 +33,7 @@ struct PlainRow {
   int field_count;
   int64 version;
   bool exact;
+  int64 batch_end;  // 0: not the first of its batch
 };
 
 enum Column {
@@ -47,16 +48,17 @@ enum Column {
   data,
   version,
   exact,
+  batch_end,
   column_count
 };
 constexpr const char* column_names[column_count] = {
-    "sequence",  "xid",  "id",      "client_id", "client_sequence", "object", "record_id",
-    "operation", "data", "version", "exact"};
+    "sequence",  "xid",       "id",   "client_id", "client_sequence", "object",
+    "record_id", "operation", "data", "version",   "exact",           "batch_end"};
 
 struct OpenLog {
   Relation heap;
   Relation by_sequence;
-  Relation by_xid;
+  Relation by_xid;  // first rows of batches only
   AttrNumber attnum[column_count];
 };
 
@@ -72,11 +74,13 @@ OpenLog open_log(Oid relid) {
   foreach (cell, RelationGetIndexList(log.heap)) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
     const auto* keys = &index->rd_index->indkey;
-    const bool whole = RelationGetIndexPredicate(index) == NIL && index->rd_index->indisvalid;
+    const bool valid = index->rd_index->indisvalid;
+    const bool whole = RelationGetIndexPredicate(index) == NIL;
     const int count = index->rd_index->indnkeyatts;
-    if (whole && count == 1 && keys->values[0] == log.attnum[sequence] && !log.by_sequence) {
+    if (valid && whole && count == 1 && keys->values[0] == log.attnum[sequence] &&
+        !log.by_sequence) {
       log.by_sequence = index;
-    } else if (whole && count == 2 && keys->values[0] == log.attnum[xid] &&
+    } else if (valid && !whole && count == 2 && keys->values[0] == log.attnum[xid] &&
                keys->values[1] == log.attnum[sequence] && !log.by_xid) {
       log.by_xid = index;
     } else {
@@ -127,8 +131,16 @@ PlainRow copy_row(const OpenLog& log, HeapTuple tuple) {
   row.operation = text_of(operation);
   row.version = nulls[version] ? 0 : DatumGetInt64(values[version]);
   row.exact = !nulls[exact] && DatumGetBool(values[exact]);
+  row.batch_end = nulls[batch_end] ? 0 : DatumGetInt64(values[batch_end]);
   if (!nulls[data] && strcmp(row.operation, "update") == 0) copy_fields(row, values[data]);
   return row;
+}
+
+// Whether the row belongs to the transaction, without looking at the rest of it.
+bool is_of(const OpenLog& log, HeapTuple tuple, uint64 wanted) {
+  bool null = false;
+  const Datum value = heap_getattr(tuple, log.attnum[xid], RelationGetDescr(log.heap), &null);
+  return !null && U64FromFullTransactionId(DatumGetFullTransactionId(value)) == wanted;
 }
 
 LogRow own(const PlainRow& plain) {
@@ -144,13 +156,15 @@ LogRow own(const PlainRow& plain) {
   row.fields.assign(plain.fields, plain.fields + plain.field_count);
   row.version = plain.version;
   row.exact = plain.exact;
+  row.batch_end = plain.batch_end;
   return row;
 }
 
-// What a scan looks for: by sequence, those in (after, up_to]; in_xid the same of one transaction;
-// xids_between just the next rows of xid_low..xid_high in (xid, sequence) order. (A range of xids
-// cannot be combined with sequences: a btree would walk all entries of the first transaction.)
-enum class Path { by_sequence, in_xid, xids_between };
+// What a scan looks for. by_sequence: rows in (after, up_to], of one transaction if only_xid is
+// set. The others find first rows of batches: batches_of those of xid_low in (after, up_to];
+// batches_from just the next of xid_low..xid_high in (xid, sequence) order. (A range of xids cannot
+// be combined with sequences: a btree would walk all entries of the first transaction.)
+enum class Path { by_sequence, batches_of, batches_from };
 
 struct Range {
   Path path = Path::by_sequence;
@@ -158,6 +172,7 @@ struct Range {
   int64 up_to = sequence_max;
   uint64 xid_low = 0;
   uint64 xid_high = 0;
+  uint64 only_xid = 0;  // 0: any
   bool backward = false;
 };
 
@@ -174,11 +189,11 @@ Batch scan(const OpenLog& log, const Range& range, std::size_t row_limit) {
     ScanKeyInit(&keys[count++], log.attnum[xid], strategy, test,
                 FullTransactionIdGetDatum(FullTransactionIdFromU64(value)));
   };
-  if (range.path == Path::xids_between) {
+  if (range.path == Path::batches_from) {
     xid_key(BTGreaterEqualStrategyNumber, F_XID8GE, range.xid_low);
     xid_key(BTLessEqualStrategyNumber, F_XID8LE, range.xid_high);
   } else {
-    if (range.path == Path::in_xid) xid_key(BTEqualStrategyNumber, F_XID8EQ, range.xid_low);
+    if (range.path == Path::batches_of) xid_key(BTEqualStrategyNumber, F_XID8EQ, range.xid_low);
     ScanKeyInit(&keys[count++], log.attnum[sequence], BTGreaterStrategyNumber, F_INT8GT,
                 Int64GetDatum(range.after));
     ScanKeyInit(&keys[count++], log.attnum[sequence], BTLessEqualStrategyNumber, F_INT8LE,
@@ -195,6 +210,7 @@ Batch scan(const OpenLog& log, const Range& range, std::size_t row_limit) {
   while (batch.count < row_limit &&
          (tuple = systable_getnext_ordered(descriptor, direction)) != nullptr) {
     CHECK_FOR_INTERRUPTS();
+    if (range.only_xid != 0 && !is_of(log, tuple, range.only_xid)) continue;
     if (batch.count == capacity) {
       capacity *= 2;
       batch.rows = static_cast<PlainRow*>(repalloc_huge(batch.rows, sizeof(PlainRow) * capacity));
@@ -261,6 +277,45 @@ std::vector<XidRange> without(const XidRanges& ranges, const XidRanges& out) {
   return result;
 }
 
+// The transaction's rows in (after, up_to], at most row_limit, by way of its batches. A batch that
+// begins at or before `after` may reach beyond it; batches of one transaction do not overlap, so it
+// is the last of those. Rows of others between a batch's ends are passed over.
+void read_transaction(Log& log, const Range& wanted, std::size_t row_limit,
+                      std::vector<LogRow>& out) {
+  Range batches = wanted;
+  batches.path = Path::batches_of;
+  batches.up_to = wanted.after;
+  batches.after = 0;
+  batches.backward = true;
+  std::vector<LogRow> firsts;
+  log.read(batches, 1, firsts);
+  batches = wanted;
+  batches.path = Path::batches_of;
+  const std::size_t enough = out.size() + row_limit;
+  // Each batch gives a row at least; most transactions have one batch, so few are asked for at
+  // first.
+  for (std::size_t asked = 4;; asked = std::min(asked * 4, row_limit)) {
+    const std::size_t known = firsts.size();
+    log.read(batches, asked, firsts);
+    for (LogRow& first : firsts) {
+      if (out.size() >= enough) return;
+      if (first.batch_end <= wanted.after) continue;
+      if (first.batch_end == first.sequence) {
+        out.push_back(std::move(first));
+        continue;
+      }
+      Range rows;
+      rows.after = std::max(wanted.after, first.sequence - 1);
+      rows.up_to = std::min(wanted.up_to, first.batch_end);
+      rows.only_xid = wanted.xid_low;
+      log.read(rows, enough - out.size(), out);
+    }
+    if (firsts.size() - known < asked || out.size() >= enough) return;
+    batches.after = firsts.back().sequence;
+    firsts.clear();
+  }
+}
+
 // Late rows of one segment: jumps from xid to xid, takes each one's first rows, merges by sequence.
 void read_late(Log& log, Range range, const std::vector<XidRange>& waiting, std::size_t row_limit,
                std::vector<LogRow>& out) {
@@ -268,15 +323,14 @@ void read_late(Log& log, Range range, const std::vector<XidRange>& waiting, std:
   for (const XidRange& xids : waiting) {
     std::uint64_t next = xids.lo;
     while (next <= xids.hi) {
-      range.path = Path::xids_between;
+      range.path = Path::batches_from;
       range.xid_low = next;
       range.xid_high = xids.hi;
       std::vector<LogRow> first;
       log.read(range, 1, first);
       if (first.empty()) break;
-      range.path = Path::in_xid;
       range.xid_low = first[0].xid;
-      log.read(range, row_limit, found);
+      read_transaction(log, range, row_limit, found);
       next = first[0].xid + 1;
     }
   }

@@ -2,7 +2,8 @@
 //
 // Direct index scans with the active snapshot; no planner, no statement, no rights asked (the log
 // is the extension's own). Cost: rows beyond the last bound by the sequence index; late rows by the
-// (xid, sequence) index, jumping from one waiting xid to the next, so a page costs what it returns.
+// index of their transactions' batches (log_writer.h), jumping from one waiting xid to the next, so
+// a page costs what it returns.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct LogRow {
   std::vector<std::string> fields;  // the keys of data
   std::int64_t version = 0;
   bool exact = false;
+  std::int64_t batch_end = 0;  // on the first row of a batch: the sequence of its last one
 };
 
 struct LogPage {

@@ -26,6 +26,7 @@ enum LogColumn {
   log_version,
   log_timestamp,
   log_exact,
+  log_batch_end,
   log_columns
 };
 
@@ -50,6 +51,26 @@ LogWriter::LogWriter() {
   });
 }
 
+// Runs inside a guard. The index on sequence alone is ours to fill; the executor passes it by.
+void LogWriter::sort_indexes(void* opened) {
+  auto* const result = static_cast<ResultRelInfo*>(opened);
+  for (int i = 0; i < result->ri_NumIndices; ++i) {
+    const Relation index = result->ri_IndexRelationDescs[i];
+    IndexInfo* const info = result->ri_IndexRelationInfo[i];
+    const char* const name = RelationGetRelationName(index);
+    if (std::strcmp(name, "mutations_sequence") == 0 && info->ii_ReadyForInserts &&
+        info->ii_NumIndexAttrs == 1 && info->ii_IndexAttrNumbers[0] == log_sequence + 1 &&
+        info->ii_Predicate == NIL && !info->ii_Unique) {
+      by_sequence_ = index;
+      by_sequence_info_ = info;
+      info->ii_ReadyForInserts = false;
+    } else if (std::strcmp(name, "mutations_batches") != 0 &&
+               std::strcmp(name, "mutations_deletes") != 0) {
+      other_indexes_ = true;
+    }
+  }
+}
+
 void LogWriter::open() {
   const Oid log = internal_relation("mutations");
   sequence_relid_ = internal_relation("mutation_sequence");
@@ -65,7 +86,13 @@ void LogWriter::open() {
     result_ = result;
     InitResultRelInfo(result, relation, 0, nullptr, 0);
     ExecOpenIndices(result, false);
+    sort_indexes(result);
     bulk_ = GetBulkInsertState();
+    // It comes with a ring of few buffers, whose reuse would make this backend flush WAL and write
+    // pages itself in the middle of the statement. Pulls read these pages next: they may stay.
+    auto* const bulk = static_cast<BulkInsertState>(bulk_);
+    FreeAccessStrategy(bulk->strategy);
+    bulk->strategy = nullptr;
     slots_ = palloc0(sizeof(TupleTableSlot*) * log_batch_rows);
     MemoryContextSwitchTo(before);
   });
@@ -77,9 +104,32 @@ void LogWriter::make_room() {
   if (count_ == log_batch_rows) flush();
 }
 
+// Runs inside a guard.
+void LogWriter::set_id(void* to, std::string_view text) {
+  auto* const id = static_cast<pg_uuid_t*>(to);
+  if (!text.empty()) {
+    char copy[64];
+    const std::size_t size = text.size() < sizeof copy ? text.size() : sizeof copy - 1;
+    std::memcpy(copy, text.data(), size);
+    copy[size] = '\0';
+    *id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(copy)));
+    return;
+  }
+  if (random_left_ == 0) {
+    // As many as the batch has already: a small statement draws few.
+    const int drawn = Min(count_ + 1, static_cast<int>(sizeof random_) / UUID_LEN);
+    if (!pg_strong_random(random_, static_cast<std::size_t>(drawn * UUID_LEN)))
+      DirectFunctionCall1(gen_random_uuid, 0);  // tries again, and raises the error
+    random_left_ = drawn;
+  }
+  std::memcpy(id->data, random_ + --random_left_ * UUID_LEN, UUID_LEN);
+  id->data[6] = (id->data[6] & 0x0f) | 0x40;  // version 4
+  id->data[8] = (id->data[8] & 0x3f) | 0x80;  // RFC 4122
+}
+
 std::int64_t LogWriter::add(const LogRow& row) {
   make_room();
-  const auto sequence = pg_call([&] {
+  return pg_call([&] {
     auto** const slots = static_cast<TupleTableSlot**>(slots_);
     const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
     if (count_ == slots_made_)
@@ -92,24 +142,8 @@ std::int64_t LogWriter::add(const LogRow& row) {
     slot->tts_values[log_sequence] = Int64GetDatum(number);
     slot->tts_values[log_xid] = UInt64GetDatum(xid_);
     auto* const id = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
-    if (row.id.empty()) {
-      if (random_left_ == 0) {
-        for (std::size_t at = 0; at < sizeof random_; at += UUID_LEN)  // raises without entropy
-          std::memcpy(random_ + at, DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, 0))->data,
-                      UUID_LEN);
-        random_left_ = sizeof random_ / UUID_LEN;
-      }
-      std::memcpy(id->data, random_ + --random_left_ * UUID_LEN, UUID_LEN);
-      id->data[6] = (id->data[6] & 0x0f) | 0x40;  // version 4
-      id->data[8] = (id->data[8] & 0x3f) | 0x80;  // RFC 4122
-      slot->tts_values[log_id] = UUIDPGetDatum(id);
-    } else {
-      char text[64];
-      const std::size_t size = row.id.size() < sizeof text ? row.id.size() : sizeof text - 1;
-      std::memcpy(text, row.id.data(), size);
-      text[size] = '\0';
-      slot->tts_values[log_id] = DirectFunctionCall1(uuid_in, CStringGetDatum(text));
-    }
+    set_id(id, row.id);
+    slot->tts_values[log_id] = UUIDPGetDatum(id);
     set_optional(slot, log_client_id, row.client_id);
     slot->tts_isnull[log_client_sequence] = row.client_sequence == nullptr;
     if (row.client_sequence != nullptr)
@@ -127,12 +161,35 @@ std::int64_t LogWriter::add(const LogRow& row) {
     if (row.version != nullptr) slot->tts_values[log_version] = Int64GetDatum(*row.version);
     slot->tts_values[log_timestamp] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
     slot->tts_values[log_exact] = BoolGetDatum(row.exact);
-    ExecStoreVirtualTuple(slot);
+    slot->tts_isnull[log_batch_end] = true;
+    is_delete_[count_] = std::strcmp(row.operation, "delete") == 0;
+    sequences_[count_] = number;
     ++count_;
     MemoryContextSwitchTo(before);
     return number;
   });
-  return sequence;
+}
+
+// The index entries of the batch. One index has every row: its entries go straight in, as TOAST's
+// do. The others hold few rows, which the executor would find out row by row.
+void LogWriter::index_batch() {
+  auto* const relation = static_cast<Relation>(relation_);
+  auto* const state = static_cast<EState*>(state_);
+  auto* const result = static_cast<ResultRelInfo*>(result_);
+  auto** const slots = static_cast<TupleTableSlot**>(slots_);
+  auto* const by_sequence = static_cast<Relation>(by_sequence_);
+  for (int i = 0; i < count_; ++i) {
+    slots[i]->tts_tableOid = RelationGetRelid(relation);
+    if (by_sequence != nullptr) {
+      Datum sequence = Int64GetDatum(sequences_[i]);
+      bool is_null = false;
+      index_insert(by_sequence, &sequence, &is_null, &slots[i]->tts_tid, relation, UNIQUE_CHECK_NO,
+                   false, static_cast<IndexInfo*>(by_sequence_info_));
+    }
+    if (i > 0 && !is_delete_[i] && !other_indexes_) continue;
+    ResetPerTupleExprContext(state);
+    list_free(insert_index_tuples(result, slots[i], state));
+  }
 }
 
 void LogWriter::flush() {
@@ -140,20 +197,17 @@ void LogWriter::flush() {
   inject_fault("log_flush");
   pg_call([&] {
     auto* const relation = static_cast<Relation>(relation_);
-    auto* const state = static_cast<EState*>(state_);
-    auto* const result = static_cast<ResultRelInfo*>(result_);
     auto** const slots = static_cast<TupleTableSlot**>(slots_);
     const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
     CHECK_FOR_INTERRUPTS();
+    slots[0]->tts_isnull[log_batch_end] = false;
+    slots[0]->tts_values[log_batch_end] = Int64GetDatum(sequences_[count_ - 1]);
+    for (int i = 0; i < count_; ++i) ExecStoreVirtualTuple(slots[i]);
     table_multi_insert(relation, slots, count_, GetCurrentCommandId(true), 0,
                        static_cast<BulkInsertState>(bulk_));
     MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
-    for (int i = 0; i < count_; ++i) {
-      ResetPerTupleExprContext(state);
-      slots[i]->tts_tableOid = RelationGetRelid(relation);
-      list_free(ExecInsertIndexTuples(result, slots[i], state, false, false, nullptr, NIL));
-      ExecClearTuple(slots[i]);
-    }
+    index_batch();
+    for (int i = 0; i < count_; ++i) ExecClearTuple(slots[i]);
     MemoryContextSwitchTo(before);
     MemoryContextReset(static_cast<MemoryContext>(row_context_));
   });

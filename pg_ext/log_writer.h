@@ -3,7 +3,12 @@
 //
 // Order: the transaction has its xid before its first sequence is drawn, and every sequence is
 // drawn after the change it stands for was made (DESIGN section 5). Commit is made synchronous, for
-// a sequence that a client has seen must not be given away again by a crash. Use: construct, for
+// a sequence that a client has seen must not be given away again by a crash.
+//
+// The first row of each batch bears batch_end, the sequence of the last. Only such rows are in the
+// index by xid: a transaction's rows are found through its batches, at one entry per batch.
+//
+// Use: construct, for
 // each row row() and fill it, add(); finish() at the end. On an exception abort cleans up; the
 // destructor calls nothing.
 #pragma once
@@ -53,6 +58,9 @@ class LogWriter {
  private:
   void open();
   void flush();
+  void sort_indexes(void* opened);
+  void set_id(void* to, std::string_view text);
+  void index_batch();
 
   bool open_ = false;
   int count_ = 0;
@@ -66,7 +74,12 @@ class LogWriter {
   void* bulk_ = nullptr;         // BulkInsertState
   void* slots_ = nullptr;        // TupleTableSlot*[log_batch_rows], made as needed
   int slots_made_ = 0;
-  unsigned char random_[16 * 64];
+  void* by_sequence_ = nullptr;             // Relation, of result_
+  void* by_sequence_info_ = nullptr;        // IndexInfo
+  bool other_indexes_ = false;              // some that every row may have to go into
+  std::int64_t sequences_[log_batch_rows];  // by row of the batch
+  bool is_delete_[log_batch_rows];
+  unsigned char random_[16 * 64];  // 64 ids drawn ahead
   int random_left_ = 0;
 };
 

@@ -8,6 +8,7 @@ extern "C" {
 
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/hio.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
@@ -36,6 +37,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
@@ -84,5 +86,14 @@ inline bool object_usage_allowed(Oid schema, Oid user) {
   return object_aclcheck(NamespaceRelationId, schema, user, ACL_USAGE) == ACLCHECK_OK;
 #else
   return pg_namespace_aclcheck(schema, user, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+// 16 tells index methods that only summarize.
+inline List* insert_index_tuples(ResultRelInfo* result, TupleTableSlot* slot, EState* state) {
+#if PG_VERSION_NUM >= 160000
+  return ExecInsertIndexTuples(result, slot, state, false, false, nullptr, NIL, false);
+#else
+  return ExecInsertIndexTuples(result, slot, state, false, false, nullptr, NIL);
 #endif
 }

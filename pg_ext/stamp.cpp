@@ -8,61 +8,88 @@ using namespace objectos::server;
 
 namespace {
 
-// Kept for the life of the trigger's FmgrInfo, that is one statement.
-struct StampColumns {
+// Kept for the life of the trigger's FmgrInfo, that is one statement. The user is asked for again
+// when the current role is another than at the last row.
+struct Stamp {
+  Oid version_sequence;
+  Oid role;
+  Datum user;  // text
   int version, modified_at, modified_by;
+  Datum* values;  // room for one row
+  bool* nulls;
 };
 
-const StampColumns* stamp_columns(TriggerData* trigger, FmgrInfo* info) {
-  if (info->fn_extra == nullptr) {
-    const TupleDesc shape = trigger->tg_relation->rd_att;
-    auto* columns =
-        static_cast<StampColumns*>(MemoryContextAllocZero(info->fn_mcxt, sizeof(StampColumns)));
-    columns->version = SPI_fnumber(shape, "_version");
-    columns->modified_at = SPI_fnumber(shape, "_modified_at");
-    columns->modified_by = SPI_fnumber(shape, "_modified_by");
-    info->fn_extra = columns;
-  }
-  return static_cast<const StampColumns*>(info->fn_extra);
+// Runs inside a guard.
+Stamp* new_stamp(const TriggerData* trigger, FmgrInfo* info, Oid version_sequence) {
+  const TupleDesc shape = trigger->tg_relation->rd_att;
+  auto* stamp = static_cast<Stamp*>(MemoryContextAllocZero(info->fn_mcxt, sizeof(Stamp)));
+  stamp->version_sequence = version_sequence;
+  stamp->version = SPI_fnumber(shape, "_version");
+  stamp->modified_at = SPI_fnumber(shape, "_modified_at");
+  stamp->modified_by = SPI_fnumber(shape, "_modified_by");
+  const auto columns = static_cast<Size>(shape->natts);
+  stamp->values = static_cast<Datum*>(MemoryContextAlloc(info->fn_mcxt, sizeof(Datum) * columns));
+  stamp->nulls = static_cast<bool*>(MemoryContextAlloc(info->fn_mcxt, sizeof(bool) * columns));
+  return stamp;
 }
 
-bool is_ours(const StampColumns& columns, int attnum) {
-  return attnum == columns.version || attnum == columns.modified_at ||
-         attnum == columns.modified_by;
+bool is_ours(const Stamp& stamp, int attnum) {
+  return attnum == stamp.version || attnum == stamp.modified_at || attnum == stamp.modified_by;
 }
 
 // Whether the user's own columns differ. Generated ones are not computed yet in a BEFORE trigger.
-bool changed(TupleDesc shape, const StampColumns& columns, HeapTuple before, HeapTuple after) {
-  for (int attnum = 1; attnum <= shape->natts; ++attnum) {
-    const Form_pg_attribute attribute = TupleDescAttr(shape, attnum - 1);
-    if (attribute->attisdropped || attribute->attgenerated || is_ours(columns, attnum)) continue;
-    bool null_before, null_after;
-    const Datum old_value = heap_getattr(before, attnum, shape, &null_before);
-    const Datum new_value = heap_getattr(after, attnum, shape, &null_after);
-    if (null_before != null_after) return true;
-    if (null_before) continue;
-    if (!datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen)) return true;
+bool changed(TupleDesc shape, const Stamp& stamp, const TupleTableSlot* before,
+             const TupleTableSlot* after) {
+  for (int i = 0; i < shape->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(shape, i);
+    if (attribute->attisdropped || attribute->attgenerated || is_ours(stamp, i + 1)) continue;
+    if (before->tts_isnull[i] != after->tts_isnull[i]) return true;
+    if (before->tts_isnull[i]) continue;
+    if (!datum_image_eq(before->tts_values[i], after->tts_values[i], attribute->attbyval,
+                        attribute->attlen))
+      return true;
   }
   return false;
 }
 
-HeapTuple stamped(TriggerData* trigger, FmgrInfo* info, Oid version_sequence, const char* user) {
-  const StampColumns& columns = *stamp_columns(trigger, info);
+// Runs inside a guard. Both slots hold their rows taken apart, once for all columns.
+HeapTuple stamped(TriggerData* trigger, Stamp& stamp) {
   const TupleDesc shape = trigger->tg_relation->rd_att;
-  if (columns.version <= 0 || columns.modified_at <= 0 || columns.modified_by <= 0)
-    return trigger->tg_newtuple;
-  int attnums[3] = {columns.version, columns.modified_at, columns.modified_by};
-  Datum values[3];
-  bool nulls[3] = {false, false, false};
-  if (changed(shape, columns, trigger->tg_trigtuple, trigger->tg_newtuple)) {
-    values[0] = Int64GetDatum(nextval_internal(version_sequence, false));
-    values[1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-    values[2] = CStringGetTextDatum(user);
+  const HeapTuple given = trigger->tg_newtuple;
+  TupleTableSlot *before = trigger->tg_trigslot, *after = trigger->tg_newslot;
+  slot_getallattrs(before);
+  slot_getallattrs(after);
+  const auto columns = static_cast<Size>(shape->natts);
+  memcpy(stamp.values, after->tts_values, sizeof(Datum) * columns);
+  memcpy(stamp.nulls, after->tts_isnull, sizeof(bool) * columns);
+  const int ours[3] = {stamp.version - 1, stamp.modified_at - 1, stamp.modified_by - 1};
+  if (changed(shape, stamp, before, after)) {
+    stamp.values[ours[0]] = Int64GetDatum(nextval_internal(stamp.version_sequence, false));
+    stamp.values[ours[1]] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+    stamp.values[ours[2]] = stamp.user;
+    for (const int i : ours) stamp.nulls[i] = false;
   } else {
-    for (int i = 0; i < 3; ++i)
-      values[i] = heap_getattr(trigger->tg_trigtuple, attnums[i], shape, &nulls[i]);
+    for (const int i : ours) {
+      stamp.values[i] = before->tts_values[i];
+      stamp.nulls[i] = before->tts_isnull[i];
+    }
   }
-  return heap_modify_tuple_by_cols(trigger->tg_newtuple, shape, 3, attnums, values, nulls);
+  const HeapTuple made = heap_form_tuple(shape, stamp.values, stamp.nulls);
+  made->t_data->t_ctid = given->t_data->t_ctid;
+  made->t_self = given->t_self;
+  made->t_tableOid = given->t_tableOid;
+  return made;
+}
+
+void set_user(Stamp& stamp, FmgrInfo* info) {
+  const std::string user = current_user_id();
+  const char* text = user.c_str();
+  pg_call([&] {
+    const MemoryContext before = MemoryContextSwitchTo(info->fn_mcxt);
+    stamp.user = CStringGetTextDatum(text);
+    MemoryContextSwitchTo(before);
+    stamp.role = GetUserId();
+  });
 }
 
 }  // namespace
@@ -72,9 +99,14 @@ OBJECTOS_FUNCTION(stamp) {
   if (!CALLED_AS_TRIGGER(call) || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ||
       !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
     throw SyncError("39P01", "objectos_sync.stamp() is a BEFORE UPDATE row trigger");
-  const Oid version_sequence = internal_relation("version_seq");
-  const std::string user = current_user_id();
-  const char* user_text = user.c_str();
-  return pg_call(
-      [&] { return PointerGetDatum(stamped(trigger, call->flinfo, version_sequence, user_text)); });
+  FmgrInfo* const info = call->flinfo;
+  if (info->fn_extra == nullptr) {
+    const Oid version_sequence = internal_relation("version_seq");
+    info->fn_extra = pg_call([&] { return new_stamp(trigger, info, version_sequence); });
+  }
+  auto& stamp = *static_cast<Stamp*>(info->fn_extra);
+  if (stamp.version <= 0 || stamp.modified_at <= 0 || stamp.modified_by <= 0)
+    return PointerGetDatum(trigger->tg_newtuple);
+  if (stamp.role != GetUserId()) set_user(stamp, info);
+  return pg_call([&] { return PointerGetDatum(stamped(trigger, stamp)); });
 }

@@ -50,10 +50,15 @@ CREATE TABLE objectos_sync.mutations (
   original jsonb,
   version bigint,
   "timestamp" timestamptz NOT NULL,
-  exact boolean NOT NULL
+  exact boolean NOT NULL,
+  -- On the first row of each batch that was written at once: the sequence of the batch's last row.
+  -- The first row leads to the others, so it may not be removed before them.
+  batch_end bigint
 );
-CREATE UNIQUE INDEX mutations_sequence ON objectos_sync.mutations (sequence);
-CREATE INDEX mutations_xid ON objectos_sync.mutations (xid, sequence);
+-- Not UNIQUE: the sequence is, and the check would cost every row.
+CREATE INDEX mutations_sequence ON objectos_sync.mutations (sequence);
+CREATE INDEX mutations_batches ON objectos_sync.mutations (xid, sequence)
+  WHERE batch_end IS NOT NULL;
 CREATE INDEX mutations_deletes ON objectos_sync.mutations (object, record_id, version)
   WHERE operation = 'delete';
 

@@ -90,6 +90,36 @@ SELECT record_id, data FROM log;
 RESET ALL;
 SET client_min_messages = warning;
 
+-- a jsonb of many keys (beyond where it keeps offsets) is as PostgreSQL builds it
+DO $$
+BEGIN
+  EXECUTE (SELECT 'CREATE TABLE wide (id uuid PRIMARY KEY, '
+    || string_agg(format('%I %s DEFAULT %s', repeat('k', 1 + i % 3) || i,
+         (ARRAY['text', 'int', 'numeric', 'boolean', 'int[]', 'timestamptz', 'jsonb', 'uuid'])[1 + i % 8],
+         CASE WHEN i % 11 = 0 THEN 'NULL' ELSE
+           (ARRAY[quote_literal(repeat('ä"', i % 5)), (i * 1000)::text, (i / 7.0)::text, 'true',
+              quote_literal('{1,NULL,3}'), quote_literal('2024-02-29 12:00:00.5+00'),
+              quote_literal('{"deep": [1, {"er": null}]}'),
+              quote_literal('00000000-0000-0000-0000-0000000000ff')])[1 + i % 8] END),
+       ', ') || ')' FROM generate_series(1, 90) i);
+END $$;
+SELECT sync_enable('wide');
+CALL clear_log();
+INSERT INTO wide (id) VALUES ('00000000-0000-0000-0000-000000000001');
+UPDATE wide SET kk1 = NULL, kk10 = 3.50, kk4 = '{}', k9 = 9, kkk5 = NULL;
+DELETE FROM wide;
+CREATE TEMP TABLE built AS
+  SELECT operation, coalesce(data, original)::text::jsonb AS json FROM log;
+SELECT operation, (SELECT count(*) FROM jsonb_object_keys(json)) AS keys,
+       pg_column_size(json) = pg_column_size(coalesce(data, original)) AS same_size,
+       (SELECT bool_and(coalesce(data, original) -> key = json -> key) FROM jsonb_object_keys(json) key) AS all_found
+  FROM log JOIN built USING (operation);
+DROP TABLE built;
+SELECT data -> 'kk1' AS kk1, data -> 'kk4' AS kk4, data -> 'k6' AS k6, data -> 'kkk89' AS kkk89,
+       data -> 'k87' AS k87, data -> 'kkk77' AS kkk77 FROM log WHERE operation = 'insert';
+SELECT data, original FROM log WHERE operation = 'update';
+CALL clear_log();
+
 -- the log is nobody's but the owner's, and others' writes are captured all the same
 CREATE ROLE regress_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO regress_writer;
@@ -102,8 +132,8 @@ RESET ROLE;
 SELECT record_id, operation, user_id FROM objectos_sync.mutations ORDER BY sequence;
 SELECT _modified_by FROM notes WHERE id = 9;
 
-SELECT sync_disable('notes'), sync_disable('lines'), sync_disable('moments');
-DROP TABLE lines, notes, moments;
+SELECT sync_disable('notes'), sync_disable('lines'), sync_disable('moments'), sync_disable('wide');
+DROP TABLE lines, notes, moments, wide;
 DROP VIEW log;
 DROP PROCEDURE clear_log;
 DROP ROLE regress_writer;
