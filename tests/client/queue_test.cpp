@@ -1,6 +1,7 @@
 // The queue's edges: what it holds, how it is cut into batches, and what it leaves behind.
 #include <doctest/doctest.h>
 
+#include "store/queue_sql.h"
 #include "tests/client/store_file.h"
 
 using namespace store_file;
@@ -136,4 +137,33 @@ TEST_CASE("a record of 1,000 columns is edited, pulled and rebased") {
   CHECK(file.db->verify_local().empty());
   file.push_all();
   CHECK(file.shell("SELECT count(*) FROM _base") == "0");
+}
+
+TEST_CASE("every statement of the queue finds its rows by an index, however long the queue is") {
+  File file(notes());
+  const std::string of_queue = queue_sql::columns;
+  for (const std::string& sql :
+       {of_queue + queue_sql::in_flight, of_queue + queue_sql::pending,
+        of_queue + queue_sql::of_record, of_queue + queue_sql::numbered,
+        std::string(queue_sql::numbers_in_flight), std::string(queue_sql::confirmed),
+        std::string(queue_sql::known_version), std::string(queue_sql::freeze),
+        std::string(queue_sql::judge), std::string(queue_sql::drop)}) {
+    const std::string plan = file.shell("EXPLAIN QUERY PLAN " + sql);
+    CAPTURE(sql);
+    CAPTURE(plan);
+    CHECK(plan.find("SEARCH _mutations") != std::string::npos);
+    CHECK(plan.find("SCAN _mutations") == std::string::npos);
+    CHECK(plan.find("B-TREE FOR ORDER BY") == std::string::npos);
+  }
+}
+
+TEST_CASE("a verdict that comes again changes nothing") {
+  File file(notes());
+  file.shell("INSERT INTO notes(id) VALUES ('a');");
+  const auto batch = file.db->next_batch(10);
+  REQUIRE(batch.size() == 1);
+  file.db->store_verdicts({verdict(batch[0].id, "applied", 7)});
+  CHECK(file.db->store_verdicts({verdict(batch[0].id, "rejected", 8)}).empty());
+  CHECK(file.shell("SELECT state, json_extract(verdict, '$.version') FROM _mutations") ==
+        "judged|7");
 }

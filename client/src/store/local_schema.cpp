@@ -16,6 +16,7 @@ CREATE TABLE _mutations(client_sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TE
   object TEXT NOT NULL, record_id TEXT NOT NULL, operation TEXT NOT NULL, data TEXT, original TEXT,
   timestamp TEXT NOT NULL, version INTEGER, "group" TEXT, state TEXT NOT NULL DEFAULT 'pending',
   synced INTEGER NOT NULL DEFAULT 0, verdict TEXT, frozen TEXT);
+CREATE INDEX _mutations_state ON _mutations(state, client_sequence);
 CREATE INDEX _mutations_record ON _mutations(object, record_id, client_sequence);
 CREATE TABLE _base(object TEXT NOT NULL, record_id TEXT NOT NULL, image TEXT, version INTEGER,
   PRIMARY KEY(object, record_id)) WITHOUT ROWID;

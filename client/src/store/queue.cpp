@@ -1,28 +1,53 @@
 // The mutation queue: batches to push, verdicts, rejections, conflicts.
+#include <unordered_map>
+
 #include "../fault_point.h"
+#include "queue_sql.h"
 #include "store.h"
 
 namespace objectos {
 
-std::vector<QueuedMutation> Store::select_queue(const std::string& where, std::string_view first,
-                                                std::string_view second) const {
-  Statement rows(database_,
-                 "SELECT id,client_sequence,object,record_id,operation,data,original,timestamp,"
-                 "version,\"group\",state,verdict,frozen FROM _mutations WHERE " +
-                     where + " ORDER BY client_sequence");
-  int parameters = sqlite3_bind_parameter_count(rows.handle());
-  if (parameters > 0) rows.bind(1, first);
-  if (parameters > 1) rows.bind(2, second);
+namespace {
+
+QueuedMutation queued_at(const Statement& row) {
+  return {row.text(1), row.integer(0), row.text(2),
+          row.text(3), row.text(4),    row.text(5),
+          row.text(6), row.text(7),    row.integer_or_none(8),
+          row.text(9), row.text(10),   row.text(11),
+          row.text(12)};
+}
+
+std::vector<QueuedMutation> queued(Statement& rows) {
   std::vector<QueuedMutation> found;
-  while (rows.step())
-    found.push_back({rows.text(0), rows.integer(1), rows.text(2), rows.text(3), rows.text(4),
-                     rows.text(5), rows.text(6), rows.text(7), rows.integer_or_none(8),
-                     rows.text(9), rows.text(10), rows.text(11), rows.text(12)});
+  while (rows.step()) found.push_back(queued_at(rows));
   return found;
 }
 
+}  // namespace
+
 std::vector<QueuedMutation> Store::queue() const {
-  return select_queue("1");
+  Statement rows(database_, std::string(queue_sql::columns) + "1 ORDER BY client_sequence");
+  return queued(rows);
+}
+
+std::vector<QueuedMutation> Store::queue_of(const std::string& object,
+                                            const std::string& record_id) const {
+  Statement rows(database_, std::string(queue_sql::columns) + queue_sql::of_record);
+  rows.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
+  return queued(rows);
+}
+
+std::optional<QueuedMutation> Store::queued_number(int64_t client_sequence) const {
+  Statement rows(database_, std::string(queue_sql::columns) + queue_sql::numbered);
+  rows.bind(1, client_sequence);
+  if (!rows.step()) return std::nullopt;
+  return queued_at(rows);
+}
+
+std::vector<QueuedMutation> Store::pending_first(int64_t count) const {
+  Statement rows(database_, std::string(queue_sql::columns) + queue_sql::pending);
+  rows.bind(1, count);
+  return queued(rows);
 }
 
 StoreCounters Store::counters() const {
@@ -38,24 +63,16 @@ StoreCounters Store::counters() const {
 }
 
 int64_t Store::confirmed() const {
-  Statement row(
-      database_,
-      "SELECT coalesce((SELECT min(client_sequence)-1 FROM _mutations WHERE "
-      "state<>'judged'),(SELECT max(seq) FROM sqlite_sequence WHERE name='_mutations'),0)");
+  Statement row(database_, queue_sql::confirmed);
   row.step();
   return row.integer(0);
 }
 
-// The version to claim: of the base image, or of an earlier mutation of ours that was applied with
-// nothing concurrent (its verdict says what the record's version was after it).
-std::string Store::frozen_payload(const QueuedMutation& mutation) {
-  Statement known(database_,
-                  "SELECT max(v) FROM (SELECT version AS v FROM _base WHERE object=?1 AND "
-                  "record_id=?2 UNION ALL SELECT json_extract(verdict,'$.version') FROM _mutations "
-                  "WHERE object=?1 AND record_id=?2 AND state='judged' AND "
-                  "json_extract(verdict,'$.status')='applied')");
+// `known` is queue_sql::known_version, prepared.
+std::string Store::frozen_payload(Statement& known, const QueuedMutation& mutation) {
   known.bind(1, std::string_view(mutation.object)).bind(2, std::string_view(mutation.record_id));
   std::optional<int64_t> version = known.step() ? known.integer_or_none(0) : std::nullopt;
+  known.reset();
   JsonMembers message = {{"id", json_quote(mutation.id)},
                          {"object", json_quote(mutation.object)},
                          {"record_id", json_quote(mutation.record_id)},
@@ -78,22 +95,26 @@ std::string Store::frozen_payload(const QueuedMutation& mutation) {
 }
 
 std::vector<QueuedMutation> Store::next_batch(size_t max) {
-  std::vector<QueuedMutation> batch = select_queue("state='in_flight'");
-  if (!batch.empty()) return batch;
+  {
+    Statement sent(database_, std::string(queue_sql::columns) + queue_sql::in_flight);
+    std::vector<QueuedMutation> batch = queued(sent);
+    if (!batch.empty()) return batch;
+  }
   WriteTransaction transaction(database_);
-  std::vector<QueuedMutation> pending = select_queue("state='pending'");
-  size_t take = std::min(max, pending.size());
+  // One more than wanted tells whether the cut would fall into a group.
+  std::vector<QueuedMutation> pending = pending_first(static_cast<int64_t>(max) + 1);
   auto grouped = [&](size_t at) {
     return !pending[at].group.empty() && pending[at].group == pending[at - 1].group;
   };
-  size_t whole = take;
+  size_t take = std::min(max, pending.size()), whole = take;
   while (whole > 0 && whole < pending.size() && grouped(whole)) whole--;
-  if (whole == 0)
-    for (whole = take; whole > 0 && whole < pending.size() && grouped(whole);) whole++;
-  Statement freeze(database_,
-                   "UPDATE _mutations SET state='in_flight',frozen=? WHERE client_sequence=?");
+  if (whole == 0 && take > 0) {  // a group larger than the batch: whole, however large
+    pending = pending_first(-1);
+    for (whole = take; whole < pending.size() && grouped(whole);) whole++;
+  }
+  Statement known(database_, queue_sql::known_version), freeze(database_, queue_sql::freeze);
   for (size_t i = 0; i < whole; i++) {
-    pending[i].frozen = frozen_payload(pending[i]);
+    pending[i].frozen = frozen_payload(known, pending[i]);
     pending[i].state = "in_flight";
     freeze.bind(1, std::string_view(pending[i].frozen)).bind(2, pending[i].client_sequence).run();
   }
@@ -125,7 +146,7 @@ Rejection Store::reject(const QueuedMutation& mutation, const StoredVerdict& ver
                   {}};
   bool known = knows(mutation.object);
   if (known) event.before = row_json(mutation.object, mutation.record_id).value_or("");
-  Statement drop(database_, "DELETE FROM _mutations WHERE client_sequence=?");
+  Statement drop(database_, queue_sql::drop);
   drop.bind(1, mutation.client_sequence).run();
   rebase(mutation.object, mutation.record_id);
   if (known) event.after = row_json(mutation.object, mutation.record_id).value_or("");
@@ -143,15 +164,22 @@ Rejection Store::reject(const QueuedMutation& mutation, const StoredVerdict& ver
   return event;
 }
 
+// Verdicts are about what is in flight; one that is stored already stays.
 std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& verdicts) {
   std::vector<Rejection> rejected;
   WriteTransaction transaction(database_);
   Applying applying(*this);
+  std::unordered_map<std::string, int64_t> numbers;
+  Statement sent(database_, queue_sql::numbers_in_flight);
+  while (sent.step()) numbers.emplace(sent.text(0), sent.integer(1));
+  sent.reset();
+  Statement judge(database_, queue_sql::judge);
   for (const StoredVerdict& verdict : verdicts) {
-    auto found = select_queue("id=?1", verdict.mutation_id);
-    if (found.empty()) continue;
+    auto found = numbers.find(verdict.mutation_id);
+    if (found == numbers.end()) continue;
     if (verdict.status == "rejected") {
-      rejected.push_back(reject(found[0], verdict));
+      rejected.push_back(reject(*queued_number(found->second), verdict));
+      numbers.erase(found);
       continue;
     }
     JsonMembers text = {{"status", json_quote(verdict.status)},
@@ -159,10 +187,7 @@ std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& v
                         {"resolution", json_quote(verdict.resolution)},
                         {"version", verdict.version ? std::to_string(*verdict.version) : "null"},
                         {"detail", verdict.detail.empty() ? "null" : verdict.detail}};
-    Statement judge(database_,
-                    "UPDATE _mutations SET state='judged',synced=1,verdict=? WHERE "
-                    "client_sequence=?");
-    judge.bind(1, std::string_view(json_object(text))).bind(2, found[0].client_sequence).run();
+    judge.bind(1, std::string_view(json_object(text))).bind(2, found->second).run();
   }
   applying.done();
   fault_point("store.verdicts.before_commit");

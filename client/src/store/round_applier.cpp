@@ -1,6 +1,7 @@
 // One pull round, one transaction. Records without queued work go straight to their table; the
 // others change their base image and are computed again at the end.
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "../fault_point.h"
@@ -118,10 +119,10 @@ class StoreRound : public RoundApplier {
   }
 
   void acknowledgement(const PulledRow& row) {
-    auto found = store_.select_queue("id=?1", row.id);
-    if (found.empty()) return;
+    const std::optional<QueuedMutation> found = queued(row.id);
+    if (!found) return;
     JsonMembers data = row.data.empty() ? JsonMembers() : json_members(row.data);
-    const QueuedMutation& own = found[0];
+    const QueuedMutation& own = *found;
     if (json_true(data, "absorb"))
       set_base(row, own.operation,
                json_object(changed_fields(own.operation, own.data, own.original)));
@@ -132,6 +133,18 @@ class StoreRound : public RoundApplier {
                     "UPDATE _mutations SET state='judged',synced=2,verdict=coalesce(verdict,?) "
                     "WHERE client_sequence=?");
     judge.bind(1, std::string_view(verdict)).bind(2, own.client_sequence).run();
+  }
+
+  // No index on ids: every local write would pay for it. The first acknowledgement reads them all.
+  std::optional<QueuedMutation> queued(const std::string& id) {
+    if (!numbers_read_) {
+      Statement rows(store_.database(), "SELECT id,client_sequence FROM _mutations");
+      while (rows.step()) numbers_.emplace(rows.text(0), rows.integer(1));
+      numbers_read_ = true;
+    }
+    const auto found = numbers_.find(id);
+    if (found == numbers_.end()) return std::nullopt;
+    return store_.queued_number(found->second);
   }
 
   void seen(const PulledRow& row) {
@@ -213,6 +226,8 @@ class StoreRound : public RoundApplier {
   WriteTransaction transaction_;
   Applying applying_;
   std::unordered_set<std::string> based_;
+  std::unordered_map<std::string, int64_t> numbers_;  // mutation id → client_sequence
+  bool numbers_read_ = false;
   std::set<std::pair<std::string, std::string>> touched_;
   std::set<std::pair<std::string, std::string>> missing_;  // named by an update, not in the file
   std::set<std::string> rereading_;

@@ -51,8 +51,9 @@ class Store : public LocalDatabase {
   sqlite3* database() const { return database_; }
   RowWriter& writer(const std::string& object) const;
   bool knows(const std::string& object) const;
-  std::vector<QueuedMutation> select_queue(const std::string& where, std::string_view first = {},
-                                           std::string_view second = {}) const;
+  std::vector<QueuedMutation> queue_of(const std::string& object,
+                                       const std::string& record_id) const;
+  std::optional<QueuedMutation> queued_number(int64_t client_sequence) const;
   // Within a transaction:
   void follow_indexes();
   void restore_indexes();
@@ -66,7 +67,8 @@ class Store : public LocalDatabase {
  private:
   friend std::unique_ptr<LocalDatabase> open_store(const std::string&, Mode);
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
-  std::string frozen_payload(const QueuedMutation& mutation);
+  std::vector<QueuedMutation> pending_first(int64_t count) const;  // in order; -1: all
+  std::string frozen_payload(Statement& known, const QueuedMutation& mutation);
   sqlite3* database_ = nullptr;
   int lock_file_ = -1;
   std::vector<LocalObject> objects_;

@@ -1,0 +1,39 @@
+// The statements that read and move the queue. Each runs once a batch or once a mutation, so each
+// must find its rows by an index: a queue may hold 100,000 mutations. A test asks SQLite for their
+// plans.
+#pragma once
+
+namespace objectos::queue_sql {
+
+inline constexpr const char* columns =
+    "SELECT client_sequence,id,object,record_id,operation,data,original,timestamp,version,"
+    "\"group\",state,verdict,frozen FROM _mutations WHERE ";
+
+inline constexpr const char* in_flight = "state='in_flight' ORDER BY client_sequence";
+inline constexpr const char* pending = "state='pending' ORDER BY client_sequence LIMIT ?1";
+inline constexpr const char* of_record = "object=?1 AND record_id=?2 ORDER BY client_sequence";
+inline constexpr const char* numbered = "client_sequence=?1";
+
+inline constexpr const char* numbers_in_flight =
+    "SELECT id,client_sequence FROM _mutations WHERE state='in_flight'";
+
+// Two minima, each the first entry of its state in the index.
+inline constexpr const char* confirmed =
+    "SELECT coalesce((SELECT min(s)-1 FROM (SELECT min(client_sequence) AS s FROM _mutations WHERE "
+    "state='pending' UNION ALL SELECT min(client_sequence) FROM _mutations WHERE "
+    "state='in_flight')),(SELECT seq FROM sqlite_sequence WHERE name='_mutations'),0)";
+
+// The version to claim: of the base image, or of an earlier mutation of ours that was applied with
+// nothing concurrent (its verdict says what the record's version was after it).
+inline constexpr const char* known_version =
+    "SELECT max(v) FROM (SELECT version AS v FROM _base WHERE object=?1 AND record_id=?2 UNION ALL "
+    "SELECT json_extract(verdict,'$.version') FROM _mutations WHERE object=?1 AND record_id=?2 AND "
+    "+state='judged' AND json_extract(verdict,'$.status')='applied')";
+
+inline constexpr const char* freeze =
+    "UPDATE _mutations SET state='in_flight',frozen=?1 WHERE client_sequence=?2";
+inline constexpr const char* judge =
+    "UPDATE _mutations SET state='judged',synced=1,verdict=?1 WHERE client_sequence=?2";
+inline constexpr const char* drop = "DELETE FROM _mutations WHERE client_sequence=?1";
+
+}  // namespace objectos::queue_sql
