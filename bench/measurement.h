@@ -28,9 +28,10 @@ struct Measurement {
   std::string floor_what;     // the floor or peer it is held against
   double goal = 0;            // the ratio not to be exceeded
   std::size_t rows = 0;       // rows (or writes) of one sample
-  std::vector<double> ours;   // seconds
-  std::vector<double> floor;  // seconds
+  std::vector<double> ours;   // in `unit`
+  std::vector<double> floor;  // in `unit`
   std::vector<std::pair<std::string, double>> extra;  // further figures, with units in the name
+  std::string unit = "s";                             // or "bytes"
 
   double value() const { return median(ours); }
   double ratio() const { return median(ours) / median(floor); }
@@ -52,5 +53,6 @@ Suite pull_100k_suite();
 Suite push_suite();
 Suite log_depth_suite();
 Suite local_write_suite();
+Suite wire_suite();
 
 }  // namespace bench

@@ -33,8 +33,8 @@ std::string list(const std::vector<double>& values) {
 
 std::string figures(const Measurement& m) {
   std::string out = "{\"what\": " + quoted(m.what) + ", \"floor\": " + quoted(m.floor_what) +
-                    ", \"rows\": " + std::to_string(m.rows) + ", \"ours_s\": " + list(m.ours) +
-                    ", \"floor_s\": " + list(m.floor);
+                    ", \"rows\": " + std::to_string(m.rows) + ", \"ours_" + m.unit +
+                    "\": " + list(m.ours) + ", \"floor_" + m.unit + "\": " + list(m.floor);
   for (const auto& [name, value] : m.extra) out += ", " + quoted(name) + ": " + number(value);
   out += ", \"machine\": {";
   bool first = true;
@@ -43,6 +43,16 @@ std::string figures(const Measurement& m) {
     first = false;
   }
   return out + "}}";
+}
+
+// For people: milliseconds, or whole bytes.
+std::string shown(double value, const std::string& unit) {
+  char text[48];
+  if (unit == "s")
+    std::snprintf(text, sizeof text, "%.2f ms", value * 1000);
+  else
+    std::snprintf(text, sizeof text, "%.0f B", value);
+  return text;
 }
 
 }  // namespace
@@ -54,12 +64,12 @@ void print_machine() {
 }
 
 void print_table(const std::vector<Measurement>& measurements) {
-  std::printf("\n%-23s %7s %6s  %-4s %11s %11s  %s\n", "name", "ratio", "goal", "met", "ours ms",
-              "floor ms", "against");
+  std::printf("\n%-23s %7s %6s  %-4s %11s %11s  %s\n", "name", "ratio", "goal", "met", "ours",
+              "floor", "against");
   for (const Measurement& m : measurements) {
-    std::printf("%-23s %6.2fx %5.1fx  %-4s %11.2f %11.2f  %s\n", m.name.c_str(), m.ratio(), m.goal,
-                m.met() ? "yes" : "NO", m.value() * 1000, median(m.floor) * 1000,
-                m.floor_what.c_str());
+    std::printf("%-23s %6.2fx %5.2fx  %-4s %11s %11s  %s\n", m.name.c_str(), m.ratio(), m.goal,
+                m.met() ? "yes" : "NO", shown(m.value(), m.unit).c_str(),
+                shown(median(m.floor), m.unit).c_str(), m.floor_what.c_str());
     for (const auto& [name, value] : m.extra)
       std::printf("%-23s   %s = %s\n", "", name.c_str(), number(value).c_str());
   }
@@ -70,7 +80,7 @@ void write_json(const std::vector<Measurement>& measurements, const std::string&
   const char* separator = "[";
   for (const Measurement& m : measurements) {
     file << separator << "\n  {\"name\": " << quoted(m.name) << ", \"value\": " << number(m.value())
-         << ", \"unit\": \"s\", \"ratio\": " << number(m.ratio())
+         << ", \"unit\": " << quoted(m.unit) << ", \"ratio\": " << number(m.ratio())
          << ", \"goal\": " << number(m.goal) << ", \"met\": " << (m.met() ? "true" : "false")
          << ",\n   \"figures\": " << figures(m) << "}";
     separator = ",";

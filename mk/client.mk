@@ -1,6 +1,6 @@
 # The client half: libobjectos (static and shared) and the objectos-sync command, in build/client.
 SOVERSION := 0
-PKGS := libpq sqlite3 libcrypto
+PKGS := libpq sqlite3 libcrypto libzstd
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS)) -pthread
 

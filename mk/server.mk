@@ -13,7 +13,7 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -I$(ROOT) -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = -std=c++20 -O2 -g -Wall -Wextra -fno-semantic-interposition \
 	-fvisibility-inlines-hidden $(EXTRA_CXXFLAGS)
-SHLIB_LINK = -Wl,--version-script=$(ROOT)/pg_ext/exports.map -lstdc++
+SHLIB_LINK = -Wl,--version-script=$(ROOT)/pg_ext/exports.map -lstdc++ -lzstd
 
 USE_VPATH = $(ROOT)
 VPATH = $(ROOT)

@@ -265,6 +265,11 @@ std::string text_argument(FunctionCall fcinfo, int index) {
   return std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
+// bytea and text are laid out alike.
+std::string bytes_argument(FunctionCall fcinfo, int index) {
+  return text_argument(fcinfo, index);
+}
+
 std::optional<std::string> optional_text_argument(FunctionCall fcinfo, int index) {
   if (PG_ARGISNULL(index)) return std::nullopt;
   return text_argument(fcinfo, index);
@@ -294,6 +299,10 @@ Datum text_result(std::string_view text) {
   return pg_call([&] {
     return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
   });
+}
+
+Datum bytes_result(std::string_view bytes) {
+  return text_result(bytes);
 }
 
 Datum result_from_text(Oid type, const std::string& text) {

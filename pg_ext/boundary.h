@@ -178,7 +178,8 @@ auto as_owner(Work&& work) -> decltype(work()) {
 
 // Arguments and results of SQL functions. All throw PgError.
 bool argument_is_null(FunctionCall call, int index);
-std::string text_argument(FunctionCall call, int index);  // text, json
+std::string text_argument(FunctionCall call, int index);   // text, json
+std::string bytes_argument(FunctionCall call, int index);  // bytea
 std::optional<std::string> optional_text_argument(FunctionCall call, int index);
 std::int64_t int8_argument(FunctionCall call, int index);
 std::int32_t int4_argument(FunctionCall call, int index);
@@ -186,6 +187,7 @@ Oid oid_argument(FunctionCall call, int index);
 std::string argument_as_text(FunctionCall call, int index,
                              Oid type);                     // any type, by its output function
 Datum text_result(std::string_view text);                   // in the current memory context
+Datum bytes_result(std::string_view bytes);                 // bytea
 Datum result_from_text(Oid type, const std::string& text);  // by the type's input function
 Datum null_result(FunctionCall call);
 

@@ -1,8 +1,10 @@
-// The SQL functions of pulling: sync_pull, sync_pull_response, sync_schema, sync_hello,
-// sync_snapshot.
+// The SQL functions of pulling: sync_pull, sync_pull_response, sync_pull_frame, sync_schema,
+// sync_hello, sync_snapshot.
 #include "pg_ext/pull.h"
+#include "pg_ext/pull_response.h"
 #include "pg_ext/snapshot.h"
 #include "protocol/errors.h"
+#include "protocol/frame.h"
 
 #include "pg_ext/pg.h"
 
@@ -41,87 +43,6 @@ void write_row(RowWriter& writer, const PullRow& row) {
     writer.null();
   }
   writer.end_row();
-}
-
-// A JSON string, by the server's own escaping.
-std::string quoted(const std::string& text) {
-  const char* json = pg_call([&] {
-    StringInfoData out;
-    initStringInfo(&out);
-    escape_json(&out, text.c_str());
-    return static_cast<const char*>(out.data);
-  });
-  return json;
-}
-
-class ObjectText {
- public:
-  void raw(const char* name, const std::string& json) {
-    text_ += text_.size() > 1 ? ",\"" : "\"";
-    text_ += name;
-    text_ += "\":" + json;
-  }
-  void text(const char* name, const std::optional<std::string>& value) {
-    if (value) raw(name, quoted(*value));
-  }
-  void number(const char* name, const std::optional<std::int64_t>& value) {
-    if (value) raw(name, std::to_string(*value));
-  }
-  std::string done() const { return text_ + '}'; }
-
- private:
-  std::string text_ = "{";
-};
-
-std::string iso_time(std::int64_t at) {
-  const char* text = pg_call([&] {
-    char buffer[MAXDATELEN + 1];
-    int zone = 0;
-    JsonEncodeDateTime(buffer, TimestampTzGetDatum(at), TIMESTAMPTZOID, &zone);
-    return static_cast<const char*>(pstrdup(buffer));
-  });
-  return text;
-}
-
-std::string row_json(const PullRow& row) {
-  ObjectText json;
-  json.text("id", row.id);
-  json.text("object", row.object);
-  json.text("record_id", row.record_id);
-  json.text("operation", row.operation);
-  if (row.data) json.raw("data", *row.data);
-  json.number("version", row.version);
-  json.number("sequence", row.sequence);
-  if (row.timestamp) json.text("timestamp", iso_time(*row.timestamp));
-  json.text("user", row.user_id);
-  json.text("tag", row.tag);
-  return json.done();
-}
-
-std::string response_json(const PullRows& rows) {
-  struct Part {
-    const char* kind;
-    const char* key;
-    std::string items;
-  };
-  Part parts[] = {{"mutation", "mutations", ""}, {"conflict", "conflicts", ""},
-                  {"removal", "removals", ""},   {"acknowledgement", "acknowledgements", ""},
-                  {"reread", "rereads", ""},     {"truncate", "truncates", ""}};
-  ObjectText response;
-  for (const PullRow& row : rows) {
-    if (row.kind == "schema") response.raw("schema", *row.data);
-    for (Part& part : parts) {
-      if (row.kind != part.kind) continue;
-      if (!part.items.empty()) part.items += ',';
-      part.items += row.kind == "conflict" ? *row.data : row_json(row);
-    }
-    if (row.kind == "checkpoint") {
-      for (const Part& part : parts) response.raw(part.key, '[' + part.items + ']');
-      response.text("checkpoint", row.checkpoint);
-      response.raw("has_more", *row.has_more ? "true" : "false");
-    }
-  }
-  return response.done();
 }
 
 std::string hello_json(Spi& spi, const std::string& client_id) {
@@ -169,8 +90,13 @@ OBJECTOS_FUNCTION(sync_pull) {
 }
 
 OBJECTOS_FUNCTION(sync_pull_response) {
-  const std::string json = response_json(pull(call_of(call)));
+  const std::string json = response_json(pull(call_of(call)), MutationIds::all);
   return result_from_text(JSONBOID, json);
+}
+
+OBJECTOS_FUNCTION(sync_pull_frame) {
+  const std::string json = response_json(pull(call_of(call)), MutationIds::none);
+  return bytes_result(objectos::encode_frame(json));
 }
 
 OBJECTOS_FUNCTION(sync_schema) {

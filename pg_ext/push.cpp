@@ -1,9 +1,10 @@
-// The SQL functions sync_push, sync_push_request and sync_ack.
+// The SQL functions sync_push, sync_push_request, sync_push_frame and sync_ack.
 #include "pg_ext/boundary.h"
 #include "pg_ext/client_registry.h"
 #include "pg_ext/push_rows.h"
 #include "pg_ext/pusher.h"
 #include "pg_ext/spi.h"
+#include "protocol/frame.h"
 #include "protocol/messages.h"
 
 #include "pg_ext/pg.h"
@@ -68,6 +69,14 @@ OBJECTOS_FUNCTION(sync_push_request) {
   const objectos::PushRequest request =
       objectos::decode_push_request(required_text(call, 0, "request"));
   return push_answer(call, request.client_id, request.entries);
+}
+
+OBJECTOS_FUNCTION(sync_push_frame) {
+  const objectos::PushRequest request =
+      objectos::decode_push_request(objectos::decode_frame(bytes_argument(call, 0)));
+  refuse_in_recovery();
+  const std::vector<objectos::Verdict> verdicts = Pusher(request.client_id).push(request.entries);
+  return bytes_result(objectos::encode_frame(objectos::encode_push_response(verdicts)));
 }
 
 OBJECTOS_FUNCTION(sync_ack) {

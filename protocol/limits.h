@@ -49,4 +49,13 @@ inline constexpr std::size_t label_bytes_max = 256;
 // max_connections + max_prepared_transactions, in each segment) and the objects with their state.
 inline constexpr std::size_t checkpoint_bytes_max = std::size_t{4} << 20;
 
+// Below this, a message is compressed against the dictionary; a larger one soon is its own.
+inline constexpr std::size_t frame_dictionary_bytes_max = std::size_t{16} << 10;
+
+// zstd's level of frames: higher ones take twice the time for a few per cent of these messages.
+inline constexpr int frame_compression_level = 1;
+
+// The largest window a frame may ask for, as a power of two: 8 MB, far more than level 1 uses.
+inline constexpr int frame_window_log_max = 23;
+
 }  // namespace objectos::limits

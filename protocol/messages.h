@@ -149,6 +149,7 @@ PullResponse decode_pull_response(std::string_view text);
 Conflict decode_conflict(const Json& json);
 Acknowledgement decode_acknowledgement(const Json& json);
 Verdict decode_verdict(const Json& json);
+std::vector<Verdict> decode_push_response(std::string_view text);
 
 // Keys in the order of the specification; optional keys only when set.
 Json encode_mutation(const Mutation& mutation);
@@ -160,6 +161,8 @@ std::string encode_push_request(const std::string& client_id, const std::string&
                                 const std::string& checkpoint,
                                 std::optional<std::int64_t> confirmed,
                                 const std::vector<Mutation>& mutations);
+// {"verdicts": [...]}: what answers a push request in a frame.
+std::string encode_push_response(const std::vector<Verdict>& verdicts);
 std::string encode_pull_response(const PullResponse& response);
 std::string encode_ack(const Ack& ack);
 

@@ -71,6 +71,21 @@ Json encode_verdict(const Verdict& v) {
   return json;
 }
 
+std::vector<Verdict> decode_push_response(std::string_view text) {
+  const Json json = parse_json(text);
+  require_object(json, "response");
+  const Json list = array_field(json, "verdicts");
+  std::vector<Verdict> verdicts;
+  for (const Json& item : list.items()) verdicts.push_back(decode_verdict(item));
+  return verdicts;
+}
+
+std::string encode_push_response(const std::vector<Verdict>& verdicts) {
+  Json json = Json::object();
+  json.set("verdicts", encode_all(verdicts, encode_verdict));
+  return write_json(json);
+}
+
 Conflict decode_conflict(const Json& json) {
   require_object(json, "conflict");
   Conflict conflict;

@@ -190,6 +190,12 @@ CREATE FUNCTION sync_pull_response(client_id text, checkpoint text, max_mutation
 COMMENT ON FUNCTION sync_pull_response(text, text, int, bigint)
   IS 'the same as one JSON message';
 
+CREATE FUNCTION sync_pull_frame(client_id text, checkpoint text, max_mutations int DEFAULT 100,
+    confirmed bigint DEFAULT 0) RETURNS bytea
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_pull_frame';
+COMMENT ON FUNCTION sync_pull_frame(text, text, int, bigint)
+  IS 'the same compressed into a frame, as clients ask for it; ids of net effects are left out';
+
 CREATE FUNCTION sync_snapshot(client_id text)
   RETURNS TABLE(checkpoint text, schema jsonb, object text, query text, columns jsonb)
   LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_snapshot';
@@ -215,6 +221,11 @@ CREATE FUNCTION sync_push_request(request json) RETURNS TABLE(
     server_version bigint, client_version bigint, detail jsonb)
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_push_request';
 COMMENT ON FUNCTION sync_push_request(json) IS 'sync_push of a whole PushRequest message';
+
+CREATE FUNCTION sync_push_frame(request bytea) RETURNS bytea
+  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_push_frame';
+COMMENT ON FUNCTION sync_push_frame(bytea)
+  IS 'the same for a PushRequest in a frame; the verdicts come in a frame, too';
 
 CREATE FUNCTION sync_ack(ack json) RETURNS void
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_ack';
@@ -253,8 +264,8 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
         AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
-     WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_snapshot',
-       'sync_hello', 'sync_push', 'sync_push_request', 'sync_ack', 'sync_conflicts',
+     WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_pull_frame', 'sync_snapshot',
+       'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
        'sync_resolve', 'sync_objects');
   END;
 
