@@ -8,6 +8,9 @@ TEST_TARGETS := check check-regress check-isolation check-protocol check-client 
 	check-install check-sanitizers check-faults check-restore check-crash check-traces fuzz soak \
 	lint format demo bench bench-gate coverage tests
 
+# Two goals would be two makes over the same files; each is parallel within.
+.NOTPARALLEL:
+
 .PHONY: $(BUILD_TARGETS) $(TEST_TARGETS) clean packages test-packages
 
 $(BUILD_TARGETS): packages
