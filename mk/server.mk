@@ -13,6 +13,10 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -I$(ROOT) -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = -std=c++20 -O2 -g -Wall -Wextra -fno-semantic-interposition \
 	-fvisibility-inlines-hidden $(EXTRA_CXXFLAGS)
+# PGXS passes GCC's own flags to whatever compiles.
+ifneq ($(findstring clang,$(CXX)),)
+PG_CXXFLAGS += -Wno-unknown-warning-option
+endif
 SHLIB_LINK = -Wl,--version-script=$(ROOT)/pg_ext/exports.map -lstdc++ -lzstd
 
 USE_VPATH = $(ROOT)

@@ -1,7 +1,7 @@
 # Tests. Suites: tests/protocol (pure), tests/client (SQLite, no server), tests/e2e (server and
 # client), tests/regress (pg_regress and isolation), tests/install (an outside program).
 # `make build/test-client && build/test-client -tc='*name*'` runs a single test.
-SUITES := protocol client e2e
+TEST_SUITES := protocol client e2e
 suite_sources = $(sort $(shell find tests/$(1) -name '*.cpp' 2>/dev/null))
 own_main = $(shell grep -rlE 'define DOCTEST_CONFIG_IMPLEMENT' tests/$(1) 2>/dev/null)
 suite_objs = $(patsubst %.cpp,build/%.o,$(call suite_sources,$(1)) \
@@ -14,16 +14,16 @@ build/test-$(1): $$(call suite_objs,$(1)) $$(LIB_STATIC)
 	$$(CXX) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS)
 -include $$(patsubst %.o,%.d,$$(call suite_objs,$(1)))
 endef
-$(foreach s,$(SUITES),$(eval $(call suite,$(s))))
+$(foreach s,$(TEST_SUITES),$(eval $(call suite,$(s))))
 
 build/tests/%.o: tests/%.cpp mk/tests.mk
 	@mkdir -p $(@D)
 	$(CXX) $(CLIENT_CXXFLAGS) $(EXTRA_CXXFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-tests: $(foreach s,$(SUITES),$(if $(call suite_sources,$(s)),build/test-$(s)))
+tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s)))
 
 .PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-install \
-	check-sanitizers lint format coverage demo bench bench-gate \
+	check-sanitizers check-warnings lint format coverage demo bench bench-gate \
 	check-faults check-restore check-crash check-traces fuzz soak
 
 check: all stage tests
@@ -47,10 +47,14 @@ lint: server
 format:
 	@scripts/lint.sh --format
 
-check-sanitizers:
-	@scripts/check-sanitizers.sh
-coverage:
-	@scripts/coverage.sh
+# SUITES="protocol client" leaves out the end-to-end tests, which need the cluster.
+check-sanitizers: all stage
+	@scripts/check-sanitizers.sh $(SUITES)
+coverage: all stage
+	@scripts/coverage.sh $(SUITES)
+# COMPILERS=clang++ takes only that one.
+check-warnings:
+	@CLIENT_FLAGS='$(CLIENT_CXXFLAGS) $(TEST_CPPFLAGS)' scripts/check-warnings.sh $(COMPILERS)
 
 # Each of these is a script of its own; one that is not there yet is an error, never a pass.
 run_script = @test -x $(1) || { echo "make $@: $(1) is not there" >&2; exit 1; }; $(1) $(2)

@@ -6,6 +6,7 @@
 #include "pg_ext/boundary.h"
 #include "protocol/errors.h"
 #include "protocol/fnv.h"
+#include "protocol/json.h"
 
 #include "pg_ext/pg.h"
 
@@ -17,29 +18,11 @@ extern "C" {
 namespace objectos::server {
 namespace {
 
-void quote_json(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      constexpr char hex[] = "0123456789abcdef";
-      out += "\\u00";
-      out += hex[(c >> 4) & 15];
-      out += hex[c & 15];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 void member(std::string& out, const char* name, std::string_view text) {
   out += '"';
   out += name;
   out += "\":";
-  quote_json(out, text);
+  append_json_string(out, text);
   out += ',';
 }
 
@@ -67,7 +50,7 @@ void describe_object(std::string& out, const ObjectInfo& info) {
   out += "\"key\":[";
   for (std::size_t i = 0; i < info.key.size(); ++i) {
     if (i > 0) out += ',';
-    quote_json(out, info.columns[info.key[i]].name);
+    append_json_string(out, info.columns[info.key[i]].name);
   }
   out += "],\"columns\":[";
   bool first = true;
@@ -194,7 +177,7 @@ View build_view(const std::string& epoch, bool lock) {
   View view;
   std::set<Oid> roles;
   view.schema_json = "{\"epoch\":";
-  quote_json(view.schema_json, epoch);
+  append_json_string(view.schema_json, epoch);
   view.schema_json += ",\"protocol\":1,\"objects\":[";
   for (ObjectInfo& info : all_objects()) {
     if (!info.visible) continue;

@@ -22,6 +22,10 @@ std::optional<Operation> parse_operation(std::string_view name) noexcept;
 // A UUID as 36 lower-case characters from any case, with or without dashes or braces; nothing else.
 std::optional<std::string> normalize_uuid(std::string_view text);
 
+// The client's public types (include/objectos/types.h) have some of these names too, and both stand
+// in one library: only the inner namespace keeps the linker from taking one for the other.
+inline namespace messages {
+
 struct Mutation {
   std::string id;  // UUID, lower case
   std::string object;
@@ -129,6 +133,8 @@ struct Verdict {
   std::optional<std::int64_t> client_version;
   Json detail;
 };
+
+}  // namespace messages
 
 // One mutation, strictly (OS006 naming mutation and field). `changes: {field: {from, to}}` is taken
 // for data and original. A delete carries no data; client_sequence counts from 1.

@@ -1,21 +1,25 @@
 #!/bin/bash
-# Line coverage of protocol/ and client/src by the protocol and client tests (gcov), in build/coverage.
+# Line coverage of protocol/ and client/ by the protocol, client and end-to-end tests (gcov), in
+# build/coverage. coverage.sh SUITE… takes only these suites. Files that no test reaches count too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mkdir -p build/coverage
-for path in client mk objectos_sync.control protocol scripts tests; do
-  ln -sfn "$PWD/$path" "build/coverage/$path"
+suites=("$@")
+[ $# -gt 0 ] || suites=(protocol client e2e)
+targets=(build/objectos-sync)
+for suite in "${suites[@]}"; do targets+=("build/test-$suite"); done
+scripts/build-apart.sh coverage EXTRA_CXXFLAGS='--coverage -O0' LDFLAGS=--coverage "${targets[@]}"
+find build/coverage/build -name '*.gcda' -delete
+for suite in "${suites[@]}"; do
+  run=("build/coverage/build/test-$suite")
+  [ "$suite" != e2e ] || run=(env "OBJECTOS_SYNC=$PWD/build/coverage/build/objectos-sync"
+    scripts/with-cluster.sh --fast -- "${run[@]}" '-tce=*5 s*,*commits in any order*')
+  "${run[@]}" || { echo "coverage: $suite failed" >&2; exit 1; }
 done
-unset MAKEFLAGS MFLAGS MAKELEVEL
-make -j"$(nproc)" --no-print-directory -C build/coverage -f mk/house.mk \
-  EXTRA_CXXFLAGS='--coverage -O0' LDFLAGS=--coverage build/test-protocol build/test-client
 cd build/coverage
-find . -name '*.gcda' -delete
-build/test-protocol
-build/test-client
-find build/client -name '*.gcda' -print0 | xargs -0 gcov -n 2>/dev/null | awk '
+find build/client -name '*.gcno' -print0 | xargs -0 gcov -n 2>/dev/null | awk '
   /^File / { gsub(/\x27/, "", $2); file = $2 }
   /^Lines executed/ && file ~ /^(protocol|client)\/.*cpp$/ {
-    split($2, part, /[:%]/); printf "%7.2f %%  of %5d  %s\n", part[2], $4, file; file = ""
-    lines += $4; hit += $4 * part[2] / 100 }
-  END { if (!lines) exit 1; printf "%7.2f %%  of %5d  all\n", 100 * hit / lines, lines }'
+    split($2, part, /[:%]/); split($0, of, / of /)
+    printf "%7.2f %%  of %5d  %s\n", part[2], of[2], file; file = ""
+    lines += of[2]; hit += of[2] * part[2] / 100 }
+  END { if (!lines) exit 1; printf "%7.2f %%  of %5d  all\n", 100 * hit / lines, lines }' | sort -k4

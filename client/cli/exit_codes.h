@@ -11,7 +11,7 @@ enum ExitCode {
   kTransient = 2,  // server not reachable, or busy: the same command may work later
   kRejected = 3,   // the work was done, but the server refused some mutations
   kConflicts = 4,  // the work was done, but manual conflicts are open
-  kFile = 5,       // the local file: not ours, busy, damaged, disk full, incomplete
+  kFile = 5,       // the local file: not ours, read-only, busy, damaged, disk full, incomplete
   kAuth = 6,       // who you are, or what you may do
   kHistory = 7,    // resync, fork or upgrade needed
   kInternal = 8,

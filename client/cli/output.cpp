@@ -6,15 +6,11 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "protocol/json.h"
+#include "protocol/message_fields.h"
 
 namespace objectos::cli {
 
 namespace {
-
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json() : Json::string(text);
-}
 
 Json embedded(const std::string& text) {
   if (text.empty()) return {};
@@ -25,10 +21,6 @@ Json embedded(const std::string& text) {
   }
 }
 
-Json number_or_null(const std::optional<std::int64_t>& number) {
-  return number ? Json::integer(*number) : Json();
-}
-
 Json to_json(const Verdict& verdict) {
   Json json = Json::object();
   json.set("mutation_id", Json::string(verdict.mutation_id));
@@ -37,7 +29,7 @@ Json to_json(const Verdict& verdict) {
   json.set("operation", Json::string(verdict.operation));
   json.set("status", Json::string(verdict.status));
   json.set("duplicate", Json::boolean(verdict.duplicate));
-  json.set("version", number_or_null(verdict.version));
+  json.set("version", integer_or_null(verdict.version));
   json.set("reason", text_or_null(verdict.reason));
   json.set("resolution", text_or_null(verdict.resolution));
   json.set("detail", embedded(verdict.detail));
@@ -185,7 +177,7 @@ void Output::pending(const std::vector<PendingMutation>& list) {
     json.set("operation", Json::string(m.operation));
     json.set("data", embedded(m.data));
     json.set("timestamp", Json::string(m.timestamp));
-    json.set("version", number_or_null(m.version));
+    json.set("version", integer_or_null(m.version));
     json.set("state", Json::string(m.state));
     all.push_back(json);
   }

@@ -82,6 +82,30 @@ TEST_CASE("a column added or dropped on the server leaves pending work as it is"
         "1|edited|Oslo\n2|B|\n3|new|");
 }
 
+TEST_CASE("a column renamed on the server keeps its values, here and in unsent edits") {
+  auto numbered = [](const std::string& third) {
+    return R"({"epoch":"e","protocol":1,"objects":[{"object":"notes","key":["id"],"columns":[)"
+           R"({"name":"id","type":"text","kind":"text","attnum":1},)"
+           R"({"name":"name","type":"text","kind":"text","attnum":2},)"
+           R"({"name":")" +
+           third + R"(","type":"bigint","kind":"integer","attnum":3}]}]})";
+  };
+  File file(numbered("n"));
+  file.round({arrived("1", "A", 1, 1), arrived("2", "B", 2, 2)});
+  file.shell("UPDATE notes SET n = 9 WHERE id = '2';");
+  PulledRow changed = row("schema");
+  changed.data = numbered("amount");
+  file.round({changed});
+  CHECK(file.shell("SELECT id, amount FROM notes ORDER BY id") == "1|1\n2|9");
+  auto queue = file.db->queue();
+  REQUIRE(queue.size() == 1);
+  CHECK(queue[0].data == R"({"amount":9})");
+  CHECK(queue[0].original == R"({"amount":2})");
+  CHECK(file.db->verify_local().empty());
+  file.push_all();
+  CHECK(file.shell("SELECT id, amount FROM notes ORDER BY id") == "1|1\n2|9");
+}
+
 TEST_CASE("an object that is no longer readable goes, and its pending work stays in the queue") {
   std::string other = object_schema("other", {"id"}, {kId, kN});
   File file(schema({object_schema("notes", {"id"}, {kId, kName, kN}), other}));

@@ -3,63 +3,29 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include "tests/client/store_file.h"
 
-#include "../../client/src/store/local_database.h"
-
-using namespace objectos;
+using namespace store_file;
 
 namespace {
 
-const char* const schema = R"({"epoch":"e","protocol":1,"objects":[{"object":"order","key":["id"],
+const char* const schema_text =
+    R"({"epoch":"e","protocol":1,"objects":[{"object":"order","key":["id"],
 "columns":[{"name":"id","type":"text","kind":"text"},{"name":"na\"me","type":"text","kind":"text"},
 {"name":"n","type":"bigint","kind":"integer"},{"name":"f","type":"double precision","kind":"float"},
 {"name":"d","type":"numeric","kind":"numeric"},{"name":"b","type":"bytea","kind":"bytes"},
 {"name":"ok","type":"boolean","kind":"boolean"},{"name":"a","type":"text[]","kind":"array"},
 {"name":"j","type":"jsonb","kind":"json"}]}]})";
 
-struct File {
-  std::filesystem::path directory;
-  std::string path;
-  std::unique_ptr<LocalDatabase> db;
-  File() {
-    char name[] = "/tmp/store_test.XXXXXX";
-    directory = mkdtemp(name);
-    path = directory / "phone.db";
-    db = LocalDatabase::create({path, "phone-1", "ann", "e", "postgresql:///crm", schema});
-    db->begin_load()->finish("c0", "2026-01-01T00:00:00Z");
-  }
-  ~File() {
-    db.reset();
-    std::filesystem::remove_all(directory);
-  }
-  int shell(const std::string& sql) {
-    std::ofstream(directory / "in.sql") << sql << "\n";
-    return std::system(
-        ("sqlite3 -bail " + path + " <" + (directory / "in.sql").string() + " >/dev/null 2>&1")
-            .c_str());
-  }
-  RoundResult round(std::vector<PulledRow> rows) {
-    auto applier = db->begin_round();
-    for (const auto& row : rows) applier->apply(row);
-    PulledRow last;
-    last.kind = "checkpoint", last.checkpoint = "c1";
-    applier->apply(last);
-    return applier->commit("2026-01-02T00:00:00Z");
-  }
+struct Orders : File {
+  Orders() : File(schema_text) {}
   std::string row(const std::string& id) { return db->row_json("order", id).value_or(""); }
 };
 
 PulledRow pulled(const std::string& operation, const std::string& id, const std::string& data,
                  int64_t version) {
-  PulledRow row;
-  row.kind = "mutation", row.object = "order", row.record_id = id, row.operation = operation;
-  row.data = data, row.version = version;
-  return row;
+  return row("mutation", "order", id, operation, data, version);
 }
 std::string whole(const std::string& id, const std::string& name) {
   return "{\"id\":\"" + id + "\",\"na\\\"me\":\"" + name +
@@ -68,16 +34,11 @@ std::string whole(const std::string& id, const std::string& name) {
 bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-StoredVerdict verdict(const std::string& id, const std::string& status, int64_t version) {
-  StoredVerdict v;
-  v.mutation_id = id, v.status = status, v.version = version;
-  return v;
-}
 
 }  // namespace
 
 TEST_CASE("awkward values come back from SQLite as the server sent them") {
-  File file;
+  Orders file;
   std::string row = R"({"id":"k","na\"me":"😀 \"q\" '\\ \n","n":-9223372036854775808,)"
                     R"("f":-0.5,"d":1234567890123456789012345678901234567890.00,"b":"\\x00ff",)"
                     R"("ok":false,"a":[["x",null],["",1]],"j":"{\"a\": 1.00}"})";
@@ -96,28 +57,28 @@ TEST_CASE("awkward values come back from SQLite as the server sent them") {
 }
 
 TEST_CASE("an offline edit from the sqlite3 shell is queued once, with what changed and what was") {
-  File file;
+  Orders file;
   file.round({pulled("insert", "4/2'\"", whole("4/2'\\\"", "A."), 7)});
-  REQUIRE(file.shell("UPDATE \"order\" SET \"na\"\"me\"='Ada';") == 0);
+  REQUIRE(file.shell("UPDATE \"order\" SET \"na\"\"me\"='Ada';") == "");
   auto queue = file.db->queue();
   REQUIRE(queue.size() == 1);
   CHECK(queue[0].record_id == "4/2'\"");
   CHECK(queue[0].data == R"({"na\"me":"Ada"})");
   CHECK(queue[0].original == R"({"na\"me":"A."})");
   CHECK(queue[0].version == 7);
-  CHECK(file.shell("UPDATE \"order\" SET n=n;") == 0);
+  CHECK(file.shell("UPDATE \"order\" SET n=n;") == "");
   CHECK(file.db->queue().size() == 1);
   CHECK(file.db->verify_local().empty());
 }
 
 TEST_CASE(
     "INSERT OR REPLACE over a row and UPSERT are updates; a changed key is delete and insert") {
-  File file;
+  Orders file;
   file.round({pulled("insert", "1", whole("1", "A"), 7)});
-  REQUIRE(file.shell("INSERT OR REPLACE INTO \"order\"(id,n) VALUES('1',5);") == 0);
+  REQUIRE(file.shell("INSERT OR REPLACE INTO \"order\"(id,n) VALUES('1',5);") == "");
   REQUIRE(file.shell("INSERT INTO \"order\"(id,n) VALUES('1',6) ON CONFLICT(id) DO UPDATE SET "
-                     "n=excluded.n;") == 0);
-  REQUIRE(file.shell("UPDATE \"order\" SET id='2';") == 0);
+                     "n=excluded.n;") == "");
+  REQUIRE(file.shell("UPDATE \"order\" SET id='2';") == "");
   auto queue = file.db->queue();
   REQUIRE(queue.size() == 4);
   CHECK(queue[0].operation == "update");
@@ -130,13 +91,15 @@ TEST_CASE(
 }
 
 TEST_CASE("U+0000 in a text is refused when it is written") {
-  File file;
-  CHECK(file.shell("INSERT INTO \"order\"(id,\"na\"\"me\") VALUES('1','a'||char(0)||'b');") != 0);
+  Orders file;
+  CHECK(holds(file.shell("INSERT INTO \"order\"(id,\"na\"\"me\") "
+                         "VALUES('1','a'||char(0)||'b');"),
+              "a text holds U+0000"));
   CHECK(file.db->queue().empty());
 }
 
 TEST_CASE("a pulled change to a record with pending work moves the base image, not the edit") {
-  File file;
+  Orders file;
   file.round({pulled("insert", "1", whole("1", "A"), 1)});
   file.shell("UPDATE \"order\" SET n=9;");
   file.round({pulled("update", "1", R"({"na\"me":"B","n":2})", 5)});
@@ -153,7 +116,7 @@ TEST_CASE("a pulled change to a record with pending work moves the base image, n
 
 TEST_CASE(
     "a rejected mutation leaves at once and the row goes back; an absorbed one stays as sent") {
-  File file;
+  Orders file;
   file.round({pulled("insert", "1", whole("1", "A"), 1)});
   file.shell("UPDATE \"order\" SET n=8; UPDATE \"order\" SET ok=0;");
   auto batch = file.db->next_batch(10);
@@ -171,7 +134,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a re-read drops what was not sent; a truncate drops older records") {
-  File file;
+  Orders file;
   file.round(
       {pulled("insert", "1", whole("1", "A"), 1), pulled("insert", "2", whole("2", "B"), 2)});
   PulledRow begin = pulled("begin", "", "", 0), end = pulled("end", "", "", 0);
@@ -186,7 +149,7 @@ TEST_CASE("a re-read drops what was not sent; a truncate drops older records") {
 }
 
 TEST_CASE("a full disk is a clear error and changes nothing") {
-  File file;
+  Orders file;
   file.db->limit_pages(1);
   bool full = false;
   try {
@@ -200,20 +163,56 @@ TEST_CASE("a full disk is a clear error and changes nothing") {
 }
 
 TEST_CASE("a second engine, and a file that is not ours, are refused; detach leaves a plain file") {
-  File file;
+  Orders file;
   CHECK_THROWS_AS(LocalDatabase::open(file.path, LocalDatabase::Mode::engine), StoreError);
   std::ofstream(file.directory / "x") << "no database, only some text that is long enough";
   CHECK_FALSE(LocalDatabase::is_ours(file.directory / "x"));
   file.db.reset();
   LocalDatabase::detach(file.path);
   CHECK_FALSE(LocalDatabase::is_ours(file.path));
-  CHECK(file.shell("INSERT INTO \"order\"(id) VALUES('1');") == 0);
+  CHECK(file.shell("INSERT INTO \"order\"(id) VALUES('1');") == "");
+}
+
+TEST_CASE("nothing is made beside or in a file that is another program's") {
+  File place;
+  const std::string text = place.directory / "letter.txt", other = place.directory / "other.db";
+  std::ofstream(text) << "Dear reader, this is a letter and no database at all. " << text;
+  place.path = other;
+  CHECK(place.shell("PRAGMA application_id=77; CREATE TABLE t(a); INSERT INTO t VALUES (1);") ==
+        "");
+  const std::string versioned = place.directory / "versioned.db";
+  place.path = versioned;
+  CHECK(place.shell("PRAGMA user_version=3; CREATE TABLE t(a);") == "");
+  const std::string folder = place.directory / "folder";
+  std::filesystem::create_directory(folder);
+  for (const std::string& path : {text, other, versioned, folder}) {
+    CAPTURE(path);
+    for (bool create : {false, true}) {
+      StoreErrorKind kind = StoreErrorKind::internal;
+      try {
+        if (create)
+          LocalDatabase::create({path, "phone-1", "ann", "e", "postgresql:///crm", schema_text});
+        else
+          LocalDatabase::open(path, LocalDatabase::Mode::engine);
+      } catch (const StoreError& error) {
+        kind = error.kind;
+      }
+      CHECK(kind == StoreErrorKind::not_ours);
+    }
+    CHECK_FALSE(std::filesystem::exists(path + "-engine-lock"));
+    CHECK_FALSE(std::filesystem::exists(path + "-wal"));
+  }
+  place.path = other;
+  CHECK(place.shell("PRAGMA application_id; PRAGMA journal_mode; SELECT a FROM t;") ==
+        "77\ndelete\n1");
+  place.path = versioned;
+  CHECK(place.shell("PRAGMA user_version; SELECT count(*) FROM sqlite_master;") == "3\n1");
 }
 
 TEST_CASE("kill -9 around each commit leaves local row = base image and queue") {
   for (const char* point : {"freeze.before_commit", "freeze.after_commit", "verdicts.before_commit",
                             "verdicts.after_commit", "round.before_commit", "round.after_commit"}) {
-    File file;
+    Orders file;
     file.round({pulled("insert", "1", whole("1", "A"), 1)});
     file.shell("UPDATE \"order\" SET n=8;");
     file.db.reset();
@@ -254,7 +253,7 @@ int main(int argc, char** argv) {
 }
 
 TEST_CASE("an update whose record comes whole later in the round misses nothing") {
-  File file;
+  Orders file;
   const PulledRow update = pulled("update", "k", R"({"n":2})", 2);
   CHECK(file.round({update}).missing_rows == 1);
   CHECK(file.round({update, pulled("insert", "k", whole("k", "A."), 2)}).missing_rows == 0);

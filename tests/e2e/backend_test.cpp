@@ -3,11 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <fstream>
 #include <map>
-#include <regex>
-#include <set>
-#include <sstream>
 #include <thread>
 
 #include "tests/e2e/support.h"
@@ -100,20 +96,6 @@ struct World {
   }
 };
 
-std::set<std::string> points_in_sources() {
-  std::set<std::string> points;
-  std::regex call("inject_fault\\(\"([^\"]+)\"\\)");
-  for (const auto& entry : std::filesystem::directory_iterator("pg_ext")) {
-    if (entry.path().extension() != ".cpp") continue;
-    std::stringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    std::string source = text.str();
-    for (std::sregex_iterator match(source.begin(), source.end(), call), end; match != end; ++match)
-      points.insert((*match)[1]);
-  }
-  return points;
-}
-
 }  // namespace
 
 TEST_CASE("an error at every fault point of the server is an ERROR that changes nothing") {
@@ -128,7 +110,7 @@ TEST_CASE("an error at every fault point of the server is an ERROR that changes 
                                           "SELECT count(*) FROM sync_pull('phone', '0')",
                                           "SELECT sync_pull_response('phone', '0')"};
   const std::string before = world.everything();
-  for (const std::string& point : points_in_sources()) {
+  for (const std::string& point : fault_points("pg_ext", "inject_fault")) {
     for (const auto& [kind, sqlstate] : kinds) {
       CAPTURE(point + " " + kind);
       world.victim.ask("SET objectos_sync.inject_fault = '" + kind + ":" + point + "'");

@@ -4,11 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
-#include <fstream>
 #include <map>
-#include <regex>
-#include <set>
-#include <sstream>
 
 #include "objectos/sync_engine.h"
 #include "tests/e2e/replica.h"
@@ -17,24 +13,7 @@ using namespace e2e;
 
 namespace {
 
-// Only LocalDatabase::migrate() passes these, and no command calls it yet: no kill is tested there.
-const std::set<std::string> kNotOfTheCommand = {"store.migrate.before_commit",
-                                                "store.migrate.after_commit"};
 const std::vector<std::string> kColumns = {"id", "name", "amount"};
-
-std::set<std::string> points_in_sources() {
-  std::set<std::string> points;
-  std::regex call("fault_point\\(\"([^\"]+)\"\\)");
-  for (const auto& entry : std::filesystem::recursive_directory_iterator("client/src")) {
-    if (entry.path().extension() != ".cpp") continue;
-    std::stringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    std::string source = text.str();
-    for (std::sregex_iterator match(source.begin(), source.end(), call), end; match != end; ++match)
-      points.insert((*match)[1]);
-  }
-  return points;
-}
 
 struct World {
   Server server;
@@ -125,10 +104,9 @@ void finish_and_check(World& world) {
 }  // namespace
 
 TEST_CASE("every fault point of the sources is reached by clone or sync") {
-  std::set<std::string> points = points_in_sources();
+  std::set<std::string> points = fault_points("client/src", "fault_point");
   CHECK(points.size() >= 15);
   for (const std::string& point : points) {
-    if (kNotOfTheCommand.count(point) != 0) continue;
     CAPTURE(point);
     World world;
     bool reached = world.clone(point).signal == SIGKILL;

@@ -56,4 +56,23 @@ inline std::string leftovers(const std::string& file, const std::string& table) 
 
 constexpr const char* kNoLeftovers = "0 queued, 0 base images, 0 applying, 0 unsynced";
 
+// A server of its own and one device's file, which the command clones and syncs.
+struct Synced {
+  Server server;
+  Directory directory;
+  std::string phone = directory.file("phone.db");
+  std::string file = shell_quoted(phone);
+
+  Ended clone_into(const std::string& path) {
+    return command("clone " + shell_quoted(server.conninfo()) + " " + shell_quoted(path));
+  }
+  Ended clone() { return clone_into(phone); }
+  Ended sync(const std::string& fault = {}) { return command("sync " + file, fault); }
+  // How many mutations of clients took effect.
+  std::string pushed() {
+    return server.exec(
+        "SELECT count(*) FROM objectos_sync.mutations WHERE client_sequence IS NOT NULL");
+  }
+};
+
 }  // namespace e2e

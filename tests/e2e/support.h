@@ -11,6 +11,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -111,14 +115,10 @@ struct Ended {
   std::string output;
 };
 
-// Runs build/objectos-sync (or $OBJECTOS_SYNC) with these shell-quoted arguments.
-inline Ended command(const std::string& arguments, const std::string& fault = {}) {
-  const char* program = std::getenv("OBJECTOS_SYNC");
-  std::string line = fault.empty() ? "" : "OBJECTOS_FAULT=" + fault + " ";
-  line +=
-      "exec " + std::string(program ? program : "build/objectos-sync") + " " + arguments + " 2>&1";
+// Runs one line of the shell; standard output and error together.
+inline Ended shell(const std::string& line) {
   Ended ended;
-  FILE* pipe = popen(line.c_str(), "r");
+  FILE* pipe = popen(("exec 2>&1; " + line).c_str(), "r");
   if (pipe == nullptr) throw std::runtime_error("popen");
   char buffer[4096];
   std::size_t count = 0;
@@ -129,8 +129,40 @@ inline Ended command(const std::string& arguments, const std::string& fault = {}
   return ended;
 }
 
+// build/objectos-sync, or $OBJECTOS_SYNC.
+inline std::string program() {
+  const char* named = std::getenv("OBJECTOS_SYNC");
+  return std::filesystem::absolute(named != nullptr ? named : "build/objectos-sync").string();
+}
+
+// Runs the command with these shell-quoted arguments; `before` is shell text that prepares it.
+inline Ended command(const std::string& arguments, const std::string& fault = {},
+                     const std::string& before = {}) {
+  std::string setting = fault.empty() ? "" : "OBJECTOS_FAULT=" + fault + " ";
+  return shell(before + setting + "exec " + program() + " " + arguments);
+}
+
+// The names in calls like `function("name")` in the sources below a directory: every fault point
+// there is, so that a new one is tested without being listed.
+inline std::set<std::string> fault_points(const std::string& directory,
+                                          const std::string& function) {
+  std::set<std::string> points;
+  std::regex call(function + "\\(\"([^\"]+)\"\\)");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.path().extension() != ".cpp") continue;
+    std::stringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    std::string source = text.str();
+    for (std::sregex_iterator match(source.begin(), source.end(), call), end; match != end; ++match)
+      points.insert((*match)[1]);
+  }
+  return points;
+}
+
 inline std::string shell_quoted(const std::string& text) {
-  return "'" + text + "'";
+  std::string quoted = "'";
+  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 }  // namespace e2e

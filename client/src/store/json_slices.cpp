@@ -1,7 +1,5 @@
 #include "json_slices.h"
 
-#include <cstdio>
-
 #include "local_database.h"
 
 namespace objectos {
@@ -98,9 +96,9 @@ void put_utf8(std::string& out, unsigned code) {
 
 }  // namespace
 
-JsonMembers json_members(std::string_view text) {
+RawMembers json_members(std::string_view text) {
   Scanner scan(text);
-  JsonMembers members;
+  RawMembers members;
   scan.need('{');
   if (!scan.take('}')) {
     do {
@@ -173,65 +171,28 @@ std::string json_unquote(std::string_view raw) {
   return out;
 }
 
-std::string json_quote(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          char code[8];
-          std::snprintf(code, sizeof code, "\\u%04x", c);
-          out += code;
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + '"';
-}
-
-std::string json_object(const JsonMembers& members) {
+std::string json_object(const RawMembers& members) {
   std::string out = "{";
   for (const auto& [name, raw] : members) {
     if (out.size() > 1) out += ',';
-    out += json_quote(name) + ':' + raw;
+    append_json_string(out, name);
+    out += ':' + raw;
   }
   return out + '}';
 }
 
-const std::string* json_find(const JsonMembers& members, std::string_view name) {
+const std::string* json_find(const RawMembers& members, std::string_view name) {
   for (const auto& member : members)
     if (member.first == name) return &member.second;
   return nullptr;
 }
 
-std::string json_text(const JsonMembers& members, std::string_view name) {
+std::string json_text(const RawMembers& members, std::string_view name) {
   const std::string* raw = json_find(members, name);
   return raw == nullptr || *raw == "null" ? std::string() : json_unquote(*raw);
 }
 
-bool json_true(const JsonMembers& members, std::string_view name) {
+bool json_true(const RawMembers& members, std::string_view name) {
   const std::string* raw = json_find(members, name);
   return raw != nullptr && *raw == "true";
 }

@@ -8,20 +8,21 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/json.h"
+
 namespace objectos {
 
-using JsonMember = std::pair<std::string, std::string>;  // name (unescaped), raw value text
-using JsonMembers = std::vector<JsonMember>;
+using RawMember = std::pair<std::string, std::string>;  // name (unescaped), raw value text
+using RawMembers = std::vector<RawMember>;
 
-JsonMembers json_members(std::string_view text);                // of an object
+RawMembers json_members(std::string_view text);                 // of an object
 std::vector<std::string> json_elements(std::string_view text);  // of an array
 std::string json_unquote(
     std::string_view raw);  // a JSON string's content; other values as they are
-std::string json_quote(std::string_view text);
-std::string json_object(const JsonMembers& members);
-const std::string* json_find(const JsonMembers& members, std::string_view name);
+std::string json_object(const RawMembers& members);
+const std::string* json_find(const RawMembers& members, std::string_view name);
 // The member's text (strings unquoted); empty if missing or null.
-std::string json_text(const JsonMembers& members, std::string_view name);
-bool json_true(const JsonMembers& members, std::string_view name);
+std::string json_text(const RawMembers& members, std::string_view name);
+bool json_true(const RawMembers& members, std::string_view name);
 
 }  // namespace objectos

@@ -29,6 +29,7 @@ namespace objectos {
 enum class StoreErrorKind {
   not_found,      // no such file
   not_ours,       // a file that is no SQLite database, or not one of ours
+  read_only,      // the file or its directory cannot be written
   newer_format,   // written by a newer version of this program
   locked,         // another engine has the file open
   busy,           // another program holds the write lock for too long: retry
@@ -53,6 +54,7 @@ struct LocalColumn {
   std::string name, type, kind;  // kind: "boolean" … "array" (contract of values: value_kinds.h)
   bool generated = false;
   bool is_key = false;
+  int attnum = 0;  // the server's number of the column, which a rename leaves alone; 0 = not known
 };
 
 // A UNIQUE index that the app made on an object's table: its columns and their collations.
@@ -190,7 +192,8 @@ class LocalDatabase {
     std::string schema;  // sync_schema() JSON text
   };
 
-  // The file may exist with the app's own tables; they survive. It is incomplete until a
+  // The file may exist with the app's own tables; they survive, unless the file says that it is
+  // another program's (application_id, user_version: not_ours). It is incomplete until a
   // BulkLoader (or a first committed round) finished. An incomplete file of ours is made anew.
   static std::unique_ptr<LocalDatabase> create(const CreateOptions& options);
   static std::unique_ptr<LocalDatabase> open(const std::string& path, Mode mode);
@@ -209,8 +212,6 @@ class LocalDatabase {
   // Resync: the next round starts from nothing; rows and queue stay.
   virtual void forget_checkpoint() = 0;
 
-  // Changes the tables to this sync_schema(); pending work stays. No-op if nothing changed.
-  virtual void migrate(const std::string& schema) = 0;
   virtual std::unique_ptr<BulkLoader> begin_load() = 0;
   virtual std::unique_ptr<RoundApplier> begin_round() = 0;
 

@@ -1,5 +1,7 @@
 #include "local_schema.h"
 
+#include <cstdlib>
+
 #include "json_slices.h"
 #include "sqlite_handle.h"
 
@@ -58,7 +60,7 @@ std::string joined(const std::vector<std::string>& parts, const char* with, cons
 }
 
 std::string member_name_sql(const LocalColumn& column) {
-  return quote_text("," + json_quote(column.name) + ":");
+  return quote_text("," + json_string(column.name) + ":");
 }
 std::string field(const std::string& row, const LocalColumn& column) {
   return row + "." + quote_name(column.name);
@@ -330,12 +332,12 @@ std::string drop_triggers_sql(const std::string& object) {
 
 std::vector<LocalObject> parse_schema(std::string_view schema_json) {
   std::vector<LocalObject> objects;
-  JsonMembers schema = json_members(schema_json);
+  RawMembers schema = json_members(schema_json);
   const std::string* list = json_find(schema, "objects");
   if (list == nullptr)
     throw StoreError(StoreErrorKind::invalid_input, "the schema names no objects");
   for (const std::string& item : json_elements(*list)) {
-    JsonMembers members = json_members(item);
+    RawMembers members = json_members(item);
     LocalObject object;
     object.name = json_text(members, "object");
     const std::string *key = json_find(members, "key"), *columns = json_find(members, "columns");
@@ -343,9 +345,10 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
       throw StoreError(StoreErrorKind::invalid_input, "the schema lacks a member", item);
     for (const std::string& name : json_elements(*key)) object.key.push_back(json_unquote(name));
     for (const std::string& text : json_elements(*columns)) {
-      JsonMembers column = json_members(text);
+      RawMembers column = json_members(text);
       object.columns.push_back({json_text(column, "name"), json_text(column, "type"),
-                                json_text(column, "kind"), json_true(column, "generated"), false});
+                                json_text(column, "kind"), json_true(column, "generated"), false,
+                                std::atoi(json_text(column, "attnum").c_str())});
     }
     for (const std::string& name : object.key) {
       int at = object.column_index(name);

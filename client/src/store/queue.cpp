@@ -73,24 +73,24 @@ std::string Store::frozen_payload(Statement& known, const QueuedMutation& mutati
   known.bind(1, std::string_view(mutation.object)).bind(2, std::string_view(mutation.record_id));
   std::optional<int64_t> version = known.step() ? known.integer_or_none(0) : std::nullopt;
   known.reset();
-  JsonMembers message = {{"id", json_quote(mutation.id)},
-                         {"object", json_quote(mutation.object)},
-                         {"record_id", json_quote(mutation.record_id)},
-                         {"operation", json_quote(mutation.operation)}};
-  JsonMembers data = changed_fields(mutation.operation, mutation.data, mutation.original);
+  RawMembers message = {{"id", json_string(mutation.id)},
+                        {"object", json_string(mutation.object)},
+                        {"record_id", json_string(mutation.record_id)},
+                        {"operation", json_string(mutation.operation)}};
+  RawMembers data = changed_fields(mutation.operation, mutation.data, mutation.original);
   if (mutation.operation != "delete") message.emplace_back("data", json_object(data));
   if (!mutation.original.empty()) {
-    JsonMembers original = json_members(mutation.original);
+    RawMembers original = json_members(mutation.original);
     if (mutation.operation == "update")
-      std::erase_if(original, [&](const JsonMember& field) {
+      std::erase_if(original, [&](const RawMember& field) {
         return json_find(data, field.first) == nullptr;
       });
     message.emplace_back("original", json_object(original));
   }
-  message.emplace_back("timestamp", json_quote(mutation.timestamp));
+  message.emplace_back("timestamp", json_string(mutation.timestamp));
   if (version) message.emplace_back("version", std::to_string(*version));
   message.emplace_back("client_sequence", std::to_string(mutation.client_sequence));
-  if (!mutation.group.empty()) message.emplace_back("group", json_quote(mutation.group));
+  if (!mutation.group.empty()) message.emplace_back("group", json_string(mutation.group));
   return json_object(message);
 }
 
@@ -182,11 +182,11 @@ std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& v
       numbers.erase(found);
       continue;
     }
-    JsonMembers text = {{"status", json_quote(verdict.status)},
-                        {"reason", json_quote(verdict.reason)},
-                        {"resolution", json_quote(verdict.resolution)},
-                        {"version", verdict.version ? std::to_string(*verdict.version) : "null"},
-                        {"detail", verdict.detail.empty() ? "null" : verdict.detail}};
+    RawMembers text = {{"status", json_string(verdict.status)},
+                       {"reason", json_string(verdict.reason)},
+                       {"resolution", json_string(verdict.resolution)},
+                       {"version", verdict.version ? std::to_string(*verdict.version) : "null"},
+                       {"detail", verdict.detail.empty() ? "null" : verdict.detail}};
     judge.bind(1, std::string_view(json_object(text))).bind(2, found->second).run();
   }
   applying.done();

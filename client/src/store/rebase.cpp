@@ -4,7 +4,7 @@
 namespace objectos {
 namespace {
 
-void overlay(JsonMembers& row, const JsonMembers& data) {
+void overlay(RawMembers& row, const RawMembers& data) {
   for (const auto& [name, raw] : data) {
     bool found = false;
     for (auto& member : row)
@@ -26,19 +26,19 @@ bool same_value(const LocalColumn& column, const std::string* left, const std::s
 
 }  // namespace
 
-JsonMembers changed_fields(const std::string& operation, const std::string& data,
-                           const std::string& original) {
-  JsonMembers fields = data.empty() ? JsonMembers() : json_members(data);
+RawMembers changed_fields(const std::string& operation, const std::string& data,
+                          const std::string& original) {
+  RawMembers fields = data.empty() ? RawMembers() : json_members(data);
   if (operation != "update" || original.empty()) return fields;
-  JsonMembers before = json_members(original);
-  std::erase_if(fields, [&](const JsonMember& field) {
+  RawMembers before = json_members(original);
+  std::erase_if(fields, [&](const RawMember& field) {
     const std::string* old = json_find(before, field.first);
     return old != nullptr && *old == field.second;
   });
   return fields;
 }
 
-Row applied(Row row, const std::string& operation, const JsonMembers& data) {
+Row applied(Row row, const std::string& operation, const RawMembers& data) {
   if (operation == "delete") return std::nullopt;
   if (!row && operation == "update") return row;
   if (!row) row.emplace();
@@ -93,7 +93,7 @@ std::vector<LocalDifference> Store::verify_local() const {
     std::optional<std::string> found = row_json(object, id);
     bool same = wanted.has_value() == found.has_value();
     if (wanted && found) {
-      JsonMembers there = json_members(*found);
+      RawMembers there = json_members(*found);
       for (const LocalColumn& column : writer(object).object().columns)
         same = same &&
                same_value(column, json_find(*wanted, column.name), json_find(there, column.name));

@@ -78,7 +78,7 @@ class StoreRound : public RoundApplier {
     Row image;
     if (!read.is_null(0)) image = json_members(read.text(0));
     read.reset();
-    image = applied(std::move(image), operation, data.empty() ? JsonMembers() : json_members(data));
+    image = applied(std::move(image), operation, data.empty() ? RawMembers() : json_members(data));
     Statement write(store_.database(),
                     "UPDATE _base SET image=?,version=? WHERE object=? AND record_id=?");
     if (image)
@@ -121,13 +121,13 @@ class StoreRound : public RoundApplier {
   void acknowledgement(const PulledRow& row) {
     const std::optional<QueuedMutation> found = queued(row.id);
     if (!found) return;
-    JsonMembers data = row.data.empty() ? JsonMembers() : json_members(row.data);
+    RawMembers data = row.data.empty() ? RawMembers() : json_members(row.data);
     const QueuedMutation& own = *found;
     if (json_true(data, "absorb"))
       set_base(row, own.operation,
                json_object(changed_fields(own.operation, own.data, own.original)));
     std::string verdict = json_object(
-        {{"status", json_quote(json_text(data, "status"))},
+        {{"status", json_string(json_text(data, "status"))},
          {"version", row.version ? std::to_string(*row.version) : std::string("null")}});
     Statement judge(store_.database(),
                     "UPDATE _mutations SET state='judged',synced=2,verdict=coalesce(verdict,?) "
@@ -213,7 +213,7 @@ class StoreRound : public RoundApplier {
   }
 
   void conflict(const PulledRow& row) {
-    JsonMembers data = json_members(row.data);
+    RawMembers data = json_members(row.data);
     Statement keep(store_.database(), "INSERT OR REPLACE INTO _conflicts VALUES(?,?,?,?,?,?,?,?)");
     int at = 1;
     for (const char* name :

@@ -55,7 +55,8 @@ void bind_record_id(Statement& statement, int at, const LocalObject& object,
   if (object.key.size() == 1) {
     const LocalColumn& only = column(0);
     bool bare = only.kind == "integer" || only.kind == "boolean";
-    bind_value(statement, at, only, bare && !record_id.empty() ? record_id : json_quote(record_id));
+    bind_value(statement, at, only,
+               bare && !record_id.empty() ? record_id : json_string(record_id));
     return;
   }
   std::vector<std::string> parts = json_elements(record_id);
@@ -95,7 +96,7 @@ void RowWriter::restore_indexes() {
   dropped_indexes_.clear();
 }
 
-void RowWriter::upsert(const JsonMembers& row, std::optional<int64_t> version, bool synced,
+void RowWriter::upsert(const RawMembers& row, std::optional<int64_t> version, bool synced,
                        bool force) {
   std::string name = quote_name(object_.name), names, values, sets, keys;
   std::vector<const LocalColumn*> columns;
@@ -123,7 +124,7 @@ void RowWriter::upsert(const JsonMembers& row, std::optional<int64_t> version, b
   run_making_room(statement);
 }
 
-bool RowWriter::update(const std::string& record_id, const JsonMembers& changes,
+bool RowWriter::update(const std::string& record_id, const RawMembers& changes,
                        std::optional<int64_t> version) {
   std::string sets;
   int at = 1;

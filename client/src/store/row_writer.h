@@ -20,9 +20,9 @@ class RowWriter {
   RowWriter(sqlite3* database, const LocalObject& object) : database_(database), object_(object) {}
   const LocalObject& object() const { return object_; }
   // Insert or replace the given columns; never an older version over a newer one unless forced.
-  void upsert(const JsonMembers& row, std::optional<int64_t> version, bool synced, bool force);
+  void upsert(const RawMembers& row, std::optional<int64_t> version, bool synced, bool force);
   // False if there is no such row.
-  bool update(const std::string& record_id, const JsonMembers& changes,
+  bool update(const std::string& record_id, const RawMembers& changes,
               std::optional<int64_t> version);
   bool remove(const std::string& record_id, std::optional<int64_t> up_to_version);
   void remove_older(std::optional<int64_t> version);  // truncate

@@ -20,6 +20,9 @@ void throw_sqlite(sqlite3* database, int code) {
                        "Save the file; clone again.");
     case SQLITE_NOTADB:
       throw StoreError(StoreErrorKind::not_ours, "the file is not a SQLite database", message);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      throw StoreError(StoreErrorKind::read_only, "the local database is read-only", message);
     case SQLITE_CANTOPEN:
       throw StoreError(StoreErrorKind::not_found, "the local database cannot be opened", message);
     default:

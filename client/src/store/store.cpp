@@ -6,8 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+#include <map>
+
 #include "../fault_point.h"
 #include "app_indexes.h"
+#include "json_slices.h"
 
 namespace objectos {
 namespace {
@@ -25,9 +30,27 @@ void set_state(sqlite3* database, const std::string& column, std::string_view va
   statement.bind_text_or_null(1, value).run();
 }
 
-bool file_exists(const std::string& path) {
+enum class Found { nothing, file, something_else };
+
+Found look_at(const std::string& path) {
   struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && info.st_size > 0;
+  if (::stat(path.c_str(), &info) != 0) return Found::nothing;
+  if (!S_ISREG(info.st_mode)) return Found::something_else;
+  return info.st_size > 0 ? Found::file : Found::nothing;
+}
+
+// SQLite and the engine lock need files beside it.
+void require_writable_place(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string place = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::access(place.c_str(), W_OK) != 0 && (errno == EACCES || errno == EROFS))
+    throw StoreError(StoreErrorKind::read_only, "nothing can be written beside " + path,
+                     strerror(errno));
+}
+
+[[noreturn]] void refuse_foreign(const std::string& path) {
+  throw StoreError(StoreErrorKind::not_ours, path + " is not a file of objectos-sync", {},
+                   "Name a file made by clone.");
 }
 
 }  // namespace
@@ -38,31 +61,47 @@ Store::~Store() {
   if (lock_file_ >= 0) ::close(lock_file_);
 }
 
+// Nothing is made beside a file before it is known to be ours.
 void Store::connect(const std::string& path, Mode mode, bool may_create) {
-  if (!may_create && !file_exists(path))
+  const Found found = look_at(path);
+  if (found == Found::something_else)
+    throw StoreError(StoreErrorKind::not_ours, path + " is a directory or a device, not a file", {},
+                     "Name a file.");
+  if (found == Found::nothing && !may_create)
     throw StoreError(StoreErrorKind::not_found, "there is no local database " + path, {},
                      "Make one with clone.");
-  if (mode == Mode::engine) {
-    lock_file_ = ::open((path + "-engine-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_file_ < 0) throw StoreError(StoreErrorKind::not_found, "cannot write beside " + path);
-    if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0)
-      throw StoreError(StoreErrorKind::locked, "another engine has " + path + " open", {},
-                       "Only one engine may sync a file at a time: stop the other one.");
-  }
+  if (mode == Mode::engine) require_writable_place(path);
   int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
   int code = sqlite3_open_v2(path.c_str(), &database_, flags, nullptr);
   if (code != SQLITE_OK) throw_sqlite(database_, code);
   sqlite3_busy_timeout(database_, 10000);
-  int64_t owner = pragma(database_, "application_id");
-  if (!may_create && owner != application_id)
-    throw StoreError(StoreErrorKind::not_ours, path + " is not a file of objectos-sync", {},
-                     "Name a file made by clone.");
-  if (owner == application_id && pragma(database_, "user_version") > file_format)
+  int64_t owner = pragma(database_, "application_id"), format = pragma(database_, "user_version");
+  if (owner != application_id && !may_create) refuse_foreign(path);
+  if (owner != application_id && (owner != 0 || format != 0))
+    throw StoreError(
+        StoreErrorKind::not_ours, path + " belongs to another program",
+        "application_id " + std::to_string(owner) + ", user_version " + std::to_string(format),
+        "Clone into a file of its own.");
+  if (owner == application_id && format > file_format)
     throw StoreError(StoreErrorKind::newer_format, path + " was written by a newer version", {},
                      "Install that version.");
+  if (mode == Mode::engine) take_engine_lock(path);
   run_sql(database_, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
   // One connection checkpoints: several at once could damage the WAL in SQLite before 3.51.3.
   if (mode == Mode::tool) run_sql(database_, "PRAGMA wal_autocheckpoint=0");
+}
+
+void Store::take_engine_lock(const std::string& path) {
+  if (sqlite3_db_readonly(database_, "main") == 1)
+    throw StoreError(StoreErrorKind::read_only, path + " is read-only");
+  lock_file_ = ::open((path + "-engine-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_file_ < 0 && errno == ENOSPC)
+    throw StoreError(StoreErrorKind::disk_full, "the local database could not be written");
+  if (lock_file_ < 0)
+    throw StoreError(StoreErrorKind::read_only, "cannot write beside " + path, strerror(errno));
+  if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0)
+    throw StoreError(StoreErrorKind::locked, "another engine has " + path + " open", {},
+                     "Only one engine may sync a file at a time: stop the other one.");
 }
 
 void Store::load_schema() {
@@ -207,19 +246,56 @@ std::optional<std::string> Store::row_json(const std::string& object,
   return writer(object).read(record_id, nullptr);
 }
 
-void Store::migrate(const std::string& schema) {
-  if (state().schema == schema) return;
-  WriteTransaction transaction(database_);
-  Applying applying(*this);
-  migrate_tables(schema);
-  applying.done();
-  fault_point("store.migrate.before_commit");
-  transaction.commit();
-  fault_point("store.migrate.after_commit");
+namespace {
+
+// The column of `before` that is this one: a rename on the server keeps the number.
+const LocalColumn* same_column(const LocalObject& before, const LocalColumn& column) {
+  for (const LocalColumn& candidate : before.columns) {
+    bool numbered = candidate.attnum != 0 && column.attnum != 0;
+    if (numbered ? candidate.attnum == column.attnum : candidate.name == column.name)
+      return &candidate;
+  }
+  return nullptr;
 }
 
-// Every changed table is built anew and filled with the columns that both have; base images and
-// queue are JSON by column name and need no change.
+// Renames members of the JSON texts in a column of one of our tables; `key` names its rows.
+void rename_members(sqlite3* database, const std::string& table, const std::string& column,
+                    const std::string& key, const std::string& where, const std::string& object,
+                    const std::map<std::string, std::string>& to) {
+  const std::string of_object = " WHERE object=?1 AND " + where;
+  Statement rows(database, "SELECT " + key + "," + column + " FROM " + table + of_object + " AND " +
+                               column + " IS NOT NULL");
+  rows.bind(1, std::string_view(object));
+  std::vector<std::pair<std::string, RawMembers>> found;
+  while (rows.step()) found.emplace_back(rows.text(0), json_members(rows.text(1)));
+  Statement write(database,
+                  "UPDATE " + table + " SET " + column + "=?2" + of_object + " AND " + key + "=?3");
+  for (auto& [name, members] : found) {
+    for (auto& member : members)
+      if (auto now = to.find(member.first); now != to.end()) member.first = now->second;
+    write.bind(1, std::string_view(object)).bind(2, std::string_view(json_object(members)));
+    write.bind(3, std::string_view(name)).run();
+  }
+}
+
+// Base images, and edits that were not yet sent, follow a renamed column. What is in flight has
+// been promised to the server as it is.
+void rename_fields(sqlite3* database, const LocalObject& before, const LocalObject& object) {
+  std::map<std::string, std::string> to;
+  for (const LocalColumn& column : object.columns) {
+    const LocalColumn* was = same_column(before, column);
+    if (was != nullptr && was->name != column.name) to[was->name] = column.name;
+  }
+  if (to.empty()) return;
+  rename_members(database, "_base", "image", "record_id", "1", object.name, to);
+  for (const char* column : {"data", "original"})
+    rename_members(database, "_mutations", column, "client_sequence", "state='pending'",
+                   object.name, to);
+}
+
+}  // namespace
+
+// Every changed table is built anew and filled with the columns that both have.
 void Store::migrate_tables(const std::string& schema) {
   writers_.clear();
   std::vector<LocalObject> next = parse_schema(schema), last = objects_;
@@ -237,14 +313,18 @@ void Store::migrate_tables(const std::string& schema) {
     if (before != nullptr) {
       run_sql(database_, drop_triggers_sql(object.name));
       if (create_table_sql(*before, "t") != create_table_sql(object, "t")) {
-        std::string both = "_version,_synced";
+        std::string into = "_version,_synced", from = into;
         for (const LocalColumn& column : object.columns)
-          if (before->column_index(column.name) >= 0) both += "," + quote_name(column.name);
+          if (const LocalColumn* was = same_column(*before, column)) {
+            into += "," + quote_name(column.name);
+            from += "," + quote_name(was->name);
+          }
+        rename_fields(database_, *before, object);
         std::vector<std::string> app = app_statements(database_, object.name);
         // The app's views may name the table that is not there for a moment.
         run_sql(database_, "PRAGMA legacy_alter_table=ON");
         run_sql(database_, create_table_sql(object, "_new_table") + "INSERT INTO _new_table(" +
-                               both + ") SELECT " + both + " FROM " + name + "; DROP TABLE " +
+                               into + ") SELECT " + from + " FROM " + name + "; DROP TABLE " +
                                name + "; ALTER TABLE _new_table RENAME TO " + name + ";");
         run_sql(database_, "PRAGMA legacy_alter_table=OFF");
         restore_app_statements(database_, app);

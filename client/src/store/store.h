@@ -11,11 +11,11 @@
 namespace objectos {
 
 // What the queue makes of a record: nullopt = no row.
-using Row = std::optional<JsonMembers>;
-Row applied(Row row, const std::string& operation, const JsonMembers& data);
+using Row = std::optional<RawMembers>;
+Row applied(Row row, const std::string& operation, const RawMembers& data);
 // An update's data without the fields that it did not change.
-JsonMembers changed_fields(const std::string& operation, const std::string& data,
-                           const std::string& original);
+RawMembers changed_fields(const std::string& operation, const std::string& data,
+                          const std::string& original);
 
 class Store : public LocalDatabase {
  public:
@@ -31,7 +31,6 @@ class Store : public LocalDatabase {
   void set_server(const std::string& server) override;
   void set_clock_offset(int64_t milliseconds) override;
   void forget_checkpoint() override;
-  void migrate(const std::string& schema) override;
   std::unique_ptr<BulkLoader> begin_load() override;
   std::unique_ptr<RoundApplier> begin_round() override;
   StoreCounters counters() const override;
@@ -66,6 +65,7 @@ class Store : public LocalDatabase {
 
  private:
   friend std::unique_ptr<LocalDatabase> open_store(const std::string&, Mode);
+  void take_engine_lock(const std::string& path);
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
   std::vector<QueuedMutation> pending_first(int64_t count) const;  // in order; -1: all
   std::string frozen_payload(Statement& known, const QueuedMutation& mutation);
