@@ -51,7 +51,7 @@ std::string shown(double value, const std::string& unit) {
   if (unit == "s")
     std::snprintf(text, sizeof text, "%.2f ms", value * 1000);
   else
-    std::snprintf(text, sizeof text, "%.0f B", value);
+    std::snprintf(text, sizeof text, "%.0f %s", value, unit == "bytes" ? "B" : unit.c_str());
   return text;
 }
 
