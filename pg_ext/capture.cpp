@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pg_ext/catalog.h"
+#include "pg_ext/conflict_watch.h"
 #include "pg_ext/identity.h"
 #include "pg_ext/json_form.h"
 #include "pg_ext/jsonb_form.h"
@@ -60,7 +61,8 @@ class Capture {
       : object_(object),
         wanted_(object.columns.size(), 1),
         key_values_(object.key.size()),
-        scope_(current_push_scope()) {
+        scope_(current_push_scope()),
+        watch_(object) {
     for (const ColumnInfo& column : object.columns) columns_.push_back(&column);
     for (const std::size_t index : object.key) key_.push_back(&object.columns[index]);
     order_ = jsonb_key_order(columns_);
@@ -72,7 +74,10 @@ class Capture {
   void update(const TransitionReader& before, const TransitionReader& after);
   void remove(const TransitionReader& before);
   void truncate(std::int64_t version);
-  void finish() { log_.finish(); }
+  void finish() {
+    log_.finish();
+    watch_.finish(user_);
+  }
 
  private:
   std::string record_id(const TransitionReader& row);
@@ -85,6 +90,8 @@ class Capture {
                       bool others_null) const;
   void write(LogRow& row, const std::string& record_id, std::int64_t version,
              const TransitionReader* after);
+  void tell_watch(const std::string& record_id, const PushedMutation* mutation,
+                  const TransitionReader* after);
 
   const ObjectInfo& object_;
   std::vector<const ColumnInfo*> columns_, key_;
@@ -95,6 +102,7 @@ class Capture {
   bool direct_ = false;
   std::string user_;
   LogWriter log_;
+  ConflictWatch watch_;
 };
 
 std::string Capture::record_id(const TransitionReader& row) {
@@ -170,11 +178,25 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
         (after == nullptr || stored_as_sent(*mutation, *after, mutation->operation == "insert"));
   }
   const std::int64_t sequence = log_.add(row);
+  if (watch_.watches(record_id)) tell_watch(record_id, mutation, after);
   if (mutation == nullptr) return;
   mutation->captured = true;
   mutation->sequence = sequence;
   mutation->version = version;
   mutation->exact = row.exact;
+}
+
+void Capture::tell_watch(const std::string& record_id, const PushedMutation* mutation,
+                         const TransitionReader* after) {
+  if (after == nullptr) {
+    watch_.deleted(record_id);
+    return;
+  }
+  std::vector<std::string> sent;
+  const Json fields = mutation != nullptr ? parse_json(mutation->sent) : Json();
+  for (const auto& [name, value] : fields.members()) sent.push_back(name);
+  watch_.written(record_id, after->values(), after->nulls(), mutation != nullptr ? &sent : nullptr,
+                 mutation != nullptr ? std::string_view(scope_->client_id) : std::string_view());
 }
 
 void Capture::insert(const TransitionReader& after) {
@@ -225,6 +247,7 @@ void Capture::truncate(std::int64_t version) {
   if (scope_ != nullptr) row.client_id = &scope_->client_id;
   row.version = &version;
   log_.add(row);
+  watch_.truncated();
 }
 
 void capture_rows(Capture& capture, TransitionReader& before, TransitionReader& after) {

@@ -82,22 +82,48 @@ std::string new_uuid() {
   return text;
 }
 
+namespace {
+
+// A client's newer conflict about the same fields takes the place of its older one.
+constexpr const char* older_sql = R"(
+SELECT c.conflict_id FROM objectos_sync.conflicts c
+ WHERE c.object = $1 AND c.record_id = $2 AND c.client_id = $3 AND c.status = 'open'
+   AND NOT EXISTS (SELECT FROM pg_catalog.jsonb_object_keys(c.client) AS k(field)
+                    WHERE NOT $4::jsonb ? k.field))";
+
+void supersede_older(const std::string& client_id, const std::string& user,
+                     const OpenedConflict& newer) {
+  std::vector<std::string> older;
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      Rows rows =
+          spi.execute(older_sql, {Param::text(newer.object), Param::text(newer.record_id),
+                                  Param::text(client_id), Param::text(object_text(newer.client))});
+      for (std::size_t i = 0; i < rows.size(); ++i) older.push_back(rows.text_or(i, 0, ""));
+    });
+  });
+  for (const std::string& conflict_id : older) {
+    end_moot_conflict(conflict_id, "superseded", user);
+  }
+}
+
+}  // namespace
+
 void open_conflicts(const std::string& client_id, const std::vector<OpenedConflict>& conflicts) {
   if (conflicts.empty()) return;
   const std::string user = calling_user();
-  as_owner([&] {
-    with_spi([&](Spi& spi) {
-      for (const OpenedConflict& one : conflicts) {
+  for (const OpenedConflict& one : conflicts) {
+    supersede_older(client_id, user, one);
+    as_owner([&] {
+      with_spi([&](Spi& spi) {
         spi.execute(open_sql,
                     {Param::text(one.conflict_id), Param::text(one.mutation_id),
                      Param::text(client_id), Param::text(one.object), Param::text(one.record_id),
                      Param::text(one.reason), Param::text(object_text(one.base)),
                      Param::text(object_text(one.client)), Param::text(object_text(one.server)),
                      Param::int8(one.client_version), Param::int8(one.server_version)});
-      }
+      });
     });
-  });
-  for (const OpenedConflict& one : conflicts) {
     log_conflict(client_id, user, one.conflict_id, one.object, one.record_id, "open",
                  one.server_version);
   }
@@ -128,6 +154,21 @@ std::vector<ConflictRow> all_conflicts() {
     });
   });
   return found;
+}
+
+void end_moot_conflict(const std::string& conflict_id, const std::string& resolution,
+                       const std::string& user) {
+  std::optional<ConflictRow> conflict;
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      Rows rows = spi.execute(std::string(columns_sql) +
+                                  "WHERE c.conflict_id = $1::uuid AND c.status = 'open'"
+                                  " FOR UPDATE SKIP LOCKED",
+                              {Param::text(conflict_id)});
+      if (!rows.empty()) conflict = row_of(rows, 0);
+    });
+  });
+  if (conflict) end_conflict(*conflict, resolution, user);
 }
 
 void end_conflict(const ConflictRow& conflict, const std::string& resolution,

@@ -33,6 +33,10 @@ std::optional<ConflictRow> lock_conflict(const std::string& conflict_id);
 // All of them, oldest first.
 std::vector<ConflictRow> all_conflicts();
 
+// Ends one that needs no decision any more, unless somebody holds it to resolve it.
+void end_moot_conflict(const std::string& conflict_id, const std::string& resolution,
+                       const std::string& user);
+
 void end_conflict(const ConflictRow& conflict, const std::string& resolution,
                   const std::string& resolved_by);
 

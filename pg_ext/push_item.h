@@ -40,6 +40,7 @@ struct RecordState {
   std::optional<std::int64_t> chain_sent;
   std::int64_t chain_after = 0;
   std::set<std::string, std::less<>> contested;  // fields on which the chain lost so far
+  std::optional<std::int64_t> changes_from;      // the version that server.changed_since is about
   bool insert_rejected = false;
 };
 

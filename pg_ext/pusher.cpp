@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/change_history.h"
 #include "pg_ext/client_registry.h"
 #include "pg_ext/conflict_store.h"
 #include "pg_ext/field_clock_store.h"
@@ -222,6 +223,7 @@ void Pusher::load() {
     }
   }
   load_rows();
+  load_changes(records_, items_);
   load_clocks(author_.client_id, records_);
 }
 

@@ -50,6 +50,22 @@ Json conflicts_json(const Decision& decision) {
   return list;
 }
 
+// What the client had before an edit that does not say it: its own earlier mutation's value.
+void take_chain_base(const std::vector<PushItem>& items, PushItem& item) {
+  for (const auto& [name, value] : item.edit.data) {
+    if (item.edit.original.contains(name)) continue;
+    for (const PushItem* earlier = &item; earlier != items.data();) {
+      --earlier;
+      if (earlier->object == nullptr || earlier->record != item.record) continue;
+      const auto sent = earlier->edit.data.find(name);
+      if (sent == earlier->edit.data.end() || !earlier->verdict) continue;  // judged later
+      if (earlier->verdict->status == "rejected") continue;
+      item.edit.original[name] = sent->second;
+      break;
+    }
+  }
+}
+
 // The client's next mutation of the record builds on this one: on the version after it, but not on
 // fields where it lost. One that meant another record, gone since, vouches for nothing.
 void follow_chain(const PushItem& item, const Decision& decision,
@@ -209,6 +225,7 @@ void Pusher::judge_item(Spi& spi, PushItem& item) {
                             "permission denied to update record " + record.record_id);
     return;
   }
+  if (record.chained && item.edit.operation == Operation::update) take_chain_base(items_, item);
   for (int round = 0; round < decisions_max; ++round) {
     if (item.takes_present_as_base) {
       for (const auto& [name, value] : item.edit.data) {
@@ -219,9 +236,11 @@ void Pusher::judge_item(Spi& spi, PushItem& item) {
       }
     }
     inject_fault("push_judge");
+    const std::optional<std::int64_t> version = effective_version(item, record);
     record.server.contested = record.contested;
-    Decision decision = decide(item.edit, effective_version(item, record), record.server,
-                               record.object->rules, record.clocks);
+    if (version != record.changes_from) record.server.changed_since.reset();
+    Decision decision =
+        decide(item.edit, version, record.server, record.object->rules, record.clocks);
     complete(spi, item, record, decision);
     const Applied applied = apply(spi, author_, item, record, decision);
     if (applied.hit || decision.action == Action::none) {

@@ -3,6 +3,7 @@
 
 #include "pg_ext/boundary.h"
 #include "pg_ext/client_registry.h"
+#include "pg_ext/computed_values.h"
 #include "pg_ext/conflict_store.h"
 #include "pg_ext/json_form.h"
 #include "pg_ext/push_rows.h"
@@ -71,13 +72,21 @@ Verdict resolve(const std::string& conflict_id, const std::string* resolution, c
   entry.object = mutation.object;
   entry.record_id = mutation.record_id;
   entry.mutation = std::move(mutation);
-  Pusher pusher(conflict->client_id);
-  Verdict verdict = pusher.write_over(entry);
-  if (verdict.status == "rejected") return verdict;
   const std::string outcome = resolution != nullptr ? *resolution : "values";
-  end_conflict(*conflict, outcome, calling_user());
-  if (resolution != nullptr) verdict.resolution = *resolution;
-  return verdict;
+  try {
+    Verdict verdict = subtransaction([&] {
+      end_conflict(*conflict, outcome,
+                   calling_user());  // before the write, which would find it moot
+      Pusher pusher(conflict->client_id);
+      Verdict written = pusher.write_over(entry);
+      if (written.status == "rejected") throw MutationRejected{std::move(written)};
+      return written;
+    });
+    if (resolution != nullptr) verdict.resolution = *resolution;
+    return verdict;
+  } catch (MutationRejected& rejection) {
+    return std::move(rejection.verdict);
+  }
 }
 
 Datum answer(FunctionCall call, const std::string* resolution, const Json* values) {

@@ -108,6 +108,8 @@ CREATE TABLE objectos_sync.conflicts (
   resolved_at timestamptz
 );
 CREATE INDEX conflicts_record ON objectos_sync.conflicts (object, record_id);
+-- Every write of an object whose conflicts may wait looks here.
+CREATE INDEX conflicts_open ON objectos_sync.conflicts (object) WHERE status = 'open';
 
 -- Under lww: who wrote a field's value last. Outlives the log.
 CREATE TABLE objectos_sync.field_clocks (

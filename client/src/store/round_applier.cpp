@@ -53,6 +53,7 @@ class StoreRound : public RoundApplier {
       touched_.insert({gone.text(1), gone.text(2)});
     }
     for (const auto& [object, record_id] : touched_) store_.rebase(object, record_id);
+    end_conflicts_of_deleted();
     Statement state(store_.database(),
                     "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=1");
     state.bind(1, std::string_view(result_.checkpoint)).bind(2, std::string_view(synced_at)).run();
@@ -220,6 +221,21 @@ class StoreRound : public RoundApplier {
          {"conflict_id", "mutation_id", "object", "record_id", "reason", "status", "resolution"})
       keep.bind_text_or_null(at++, json_text(data, name));
     keep.bind(at, std::string_view(row.data)).run();
+  }
+
+  // The server sends no conflict of a record that is gone; it has ended it.
+  void end_conflicts_of_deleted() {
+    if (store_.conflicts(true).empty()) return;
+    Statement end(
+        store_.database(),
+        "UPDATE _conflicts SET status='resolved',resolution='deleted' WHERE status='open' "
+        "AND object=?1 AND (record_id=?2 OR ?2='')");
+    for (const auto& change : result_.changes) {
+      if (change.operation != "delete") continue;
+      end.bind(1, std::string_view(change.object))
+          .bind(2, std::string_view(change.record_id))
+          .run();
+    }
   }
 
   Store& store_;
