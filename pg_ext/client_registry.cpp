@@ -1,6 +1,7 @@
 #include "pg_ext/client_registry.h"
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/retention.h"
 #include "pg_ext/spi.h"
 #include "protocol/errors.h"
 #include "protocol/json.h"
@@ -88,6 +89,7 @@ void acknowledge(const Ack& ack) {
           {Param::text(ack.client_id), Param::int8(rows.int8(0, 0).value_or(0))});
     });
   });
+  take_sample_if_due();
 }
 
 }  // namespace objectos::server

@@ -108,12 +108,21 @@ const Cut& current_cut() {
   }
   const std::uint64_t next = U64FromFullTransactionId(facts.next);
   const std::uint64_t xmax = widen(facts.snapshot->xmax, facts.next);
+  cache.cut.xmax = xmax;
   if (xmax < next) cache.cut.inflight.add(xmax, next - 1);
   cache.transaction = transaction;
   cache.xmin = facts.snapshot->xmin;
   cache.xmax = facts.snapshot->xmax;
   cache.valid = true;
   return cache.cut;
+}
+
+Cut cut_of_writer() {
+  Cut cut = current_cut();
+  const std::uint64_t own =
+      pg_call([] { return U64FromFullTransactionId(GetTopFullTransactionIdIfAny()); });
+  if (own != 0) cut.inflight.add(own);
+  return cut;
 }
 
 void require_own_history(const Checkpoint& checkpoint, const std::string& epoch) {

@@ -14,6 +14,7 @@ namespace objectos::server {
 
 struct Cut {
   XidRanges inflight;
+  std::uint64_t xmax = 0;  // of the snapshot: the first xid it knows nothing of
   std::uint32_t timeline = 0;
   std::uint64_t lsn = 0;  // flushed when the cut was taken
 };
@@ -24,6 +25,10 @@ void require_cut_possible();
 
 // The cut of the active snapshot. Under REPEATABLE READ all calls of a transaction share one.
 const Cut& current_cut();
+
+// The same, for a transaction that may have written: its own xid, which its snapshot does not list,
+// is in flight, too.
+Cut cut_of_writer();
 
 // Throws OS001 unless the checkpoint belongs to this epoch and its LSN lies on this server's
 // history.

@@ -97,3 +97,12 @@ inline List* insert_index_tuples(ResultRelInfo* result, TupleTableSlot* slot, ES
   return ExecInsertIndexTuples(result, slot, state, false, false, nullptr, NIL);
 #endif
 }
+
+// 15 refuses unknown settings of a reserved prefix; 14 warns.
+inline void reserve_setting_prefix(const char* prefix) {
+#if PG_VERSION_NUM >= 150000
+  MarkGUCPrefixReserved(prefix);
+#else
+  EmitWarningsOnPlaceholders(prefix);
+#endif
+}

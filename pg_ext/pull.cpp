@@ -6,6 +6,7 @@
 #include "pg_ext/reread.h"
 #include "protocol/errors.h"
 #include "protocol/limits.h"
+#include "protocol/low_water.h"
 
 #include "pg_ext/pg.h"
 
@@ -31,8 +32,17 @@ void require_sane(const PullCall& call) {
   }
 }
 
+// What was removed must have been passed, or the client would miss it in silence.
+void require_not_pruned(const Checkpoint& checkpoint, const std::optional<Checkpoint>& low_water) {
+  if (!low_water || covers(checkpoint, *low_water)) return;
+  throw_resync("the log was pruned up to mutation " + std::to_string(low_water->last_bound()) +
+               ", and this client had not pulled all of that");
+}
+
 // The row the checkpoint ends at must still be the same; else the log was taken back and refilled.
-void require_anchor(const Checkpoint& checkpoint) {
+// Low water keeps the anchor of the row it ends at, which is gone itself.
+void require_anchor(const Checkpoint& checkpoint, const std::optional<Checkpoint>& low_water) {
+  if (low_water && checkpoint.anchor && checkpoint.anchor == low_water->anchor) return;
   if (!checkpoint.anchor) {
     if (checkpoint.last_bound() > 0) throw_resync("it names no mutation to check against");
     return;
@@ -55,9 +65,10 @@ void require_anchor(const Checkpoint& checkpoint) {
 Checkpoint starting_point(const PullCall& call, const Cut& cut, const PullClient& client) {
   std::optional<Checkpoint> decoded;
   if (call.checkpoint) decoded = decode_checkpoint(*call.checkpoint);
-  if (!decoded) return checkpoint_here(cut, client.epoch);
+  if (!decoded) return checkpoint_here(cut, client.epoch, client.low_water);
   require_own_history(*decoded, client.epoch);
-  require_anchor(*decoded);
+  require_not_pruned(*decoded, client.low_water);
+  require_anchor(*decoded, client.low_water);
   return *decoded;
 }
 
@@ -125,11 +136,12 @@ PullClient identify_client(Spi& spi, const std::string& client_id) {
   const std::string user = pg_call([] { return GetUserNameFromId(GetUserId(), false); });
   as_owner([&] {
     Rows state = spi.execute(
-        "SELECT epoch::pg_catalog.text, pg_catalog.encode(secret, 'hex') FROM "
+        "SELECT epoch::pg_catalog.text, pg_catalog.encode(secret, 'hex'), low_water FROM "
         "objectos_sync.state",
         {}, Access::read_only);
     client.epoch = state.text_or(0, 0, "");
     client.secret = state.text_or(0, 1, "");
+    if (const auto low = state.text(0, 2)) client.low_water = decode_checkpoint(*low);
     Rows owner = spi.execute("SELECT user_id FROM objectos_sync.clients WHERE client_id = $1",
                              {Param::text(client_id)}, Access::read_only);
     if (!owner.empty() && owner.text_or(0, 0, user) != user) {
@@ -148,10 +160,18 @@ std::string server_epoch(Spi& spi) {
   });
 }
 
-Checkpoint checkpoint_here(const Cut& cut, const std::string& epoch) {
+Checkpoint checkpoint_here(const Cut& cut, const std::string& epoch,
+                           const std::optional<Checkpoint>& low_water) {
   Checkpoint checkpoint;
   checkpoint.epoch = epoch;
+  checkpoint.timeline = cut.timeline;
+  checkpoint.lsn = cut.lsn;
   const std::optional<LogRow> newest = newest_log_row();
+  if (low_water && (!newest || newest->sequence <= low_water->last_bound())) {
+    checkpoint.advance(low_water->last_bound(), cut.inflight);
+    checkpoint.anchor = low_water->anchor;
+    return checkpoint;
+  }
   checkpoint.advance(newest ? newest->sequence : 0, cut.inflight);
   if (newest) checkpoint.anchor = Anchor{newest->sequence, anchor_hash(*newest)};
   return checkpoint;

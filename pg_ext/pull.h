@@ -26,7 +26,9 @@ PullClient identify_client(Spi& spi, const std::string& client_id);
 
 std::string server_epoch(Spi& spi);
 
-// A checkpoint at the newest visible log row, of no object yet.
-Checkpoint checkpoint_here(const Cut& cut, const std::string& epoch);
+// A checkpoint at the newest visible log row, or at low water if the log holds nothing newer; of no
+// object yet.
+Checkpoint checkpoint_here(const Cut& cut, const std::string& epoch,
+                           const std::optional<Checkpoint>& low_water);
 
 }  // namespace objectos::server

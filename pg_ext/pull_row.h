@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/checkpoint.h"
+
 namespace objectos::server {
 
 struct PullRow {
@@ -32,6 +34,7 @@ struct PullClient {
   std::int64_t confirmed = 0;
   std::string epoch;
   std::string secret;  // of the server, for tags
+  std::optional<Checkpoint> low_water;
 };
 
 // Names a record under row security without saying which: HMAC-SHA256, first 16 bytes, hex.

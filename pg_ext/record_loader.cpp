@@ -181,13 +181,18 @@ void load_rows(Spi& spi, std::vector<RecordState>& records, const Places& places
   }
 }
 
-// The newest delete of each record in the log.
+// The newest delete of each record, in the log or pruned from it.
 constexpr const char* deletes_sql = R"(
 SELECT u.place, d.version, CASE WHEN $3 THEN d.original END
   FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY AS u(record_id, place)
- CROSS JOIN LATERAL (SELECT m.version, m.original FROM objectos_sync.mutations m
-                      WHERE m.operation = 'delete' AND m.object = $1 AND m.record_id = u.record_id
-                      ORDER BY m.version DESC LIMIT 1) d)";
+ CROSS JOIN LATERAL (
+   (SELECT m.version, m.original FROM objectos_sync.mutations m
+     WHERE m.operation = 'delete' AND m.object = $1 AND m.record_id = u.record_id
+     ORDER BY m.version DESC LIMIT 1)
+   UNION ALL
+   (SELECT t.version, NULL FROM objectos_sync.tombstones t
+     WHERE t.object = $1 AND t.record_id = u.record_id)
+   ORDER BY 1 DESC LIMIT 1) d)";
 
 FieldValues fields_of(const std::string& text) {
   FieldValues values;

@@ -71,7 +71,7 @@ std::vector<SnapshotRow> snapshot(const std::string& client_id) {
   const Cut cut = current_cut();
   return with_spi([&](Spi& spi) {
     const PullClient client = identify_client(spi, client_id);
-    Checkpoint checkpoint = checkpoint_here(cut, client.epoch);
+    Checkpoint checkpoint = checkpoint_here(cut, client.epoch, client.low_water);
     checkpoint.timeline = cut.timeline;
     checkpoint.lsn = cut.lsn;
     const View view = open_view(client.epoch);

@@ -1,7 +1,8 @@
 -- objectos_sync: the one source of the SQL objects. make copies it to objectos_sync--<version>.sql.
 --
 -- Tables live in the schema objectos_sync and belong to the extension's owner; nobody else reads them. Functions live
--- in the schema the extension is installed into. Sections: tables, shared, enabling, capture, pull, push.
+-- in the schema the extension is installed into. Sections: tables, shared, enabling, capture, pull, push,
+-- operating, rights.
 \echo Use "CREATE EXTENSION objectos_sync" to load this file. \quit
 
 -- === tables =======================================================================================
@@ -12,7 +13,12 @@ CREATE TABLE objectos_sync.state (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   epoch uuid NOT NULL DEFAULT gen_random_uuid(),
   secret bytea NOT NULL,
-  installed_at timestamptz NOT NULL DEFAULT now()
+  installed_at timestamptz NOT NULL DEFAULT now(),
+  epoch_at timestamptz NOT NULL DEFAULT now(),
+  -- How far the log is pruned: a checkpoint's text (protocol/low_water.h); none: never yet.
+  low_water text,
+  low_water_taken_at timestamptz,
+  pruned_at timestamptz
 );
 INSERT INTO objectos_sync.state (secret)
   SELECT sha256(string_agg(uuid_send(gen_random_uuid()), ''::bytea)) FROM generate_series(1, 4);
@@ -122,6 +128,23 @@ CREATE TABLE objectos_sync.field_clocks (
   PRIMARY KEY (object, record_id, field)
 );
 
+-- Checkpoints of the server's own, one an hour: low water is chosen among them.
+CREATE TABLE objectos_sync.samples (
+  taken_at timestamptz NOT NULL,
+  checkpoint text NOT NULL
+);
+CREATE INDEX samples_taken_at ON objectos_sync.samples (taken_at);
+
+-- What stays of a pruned delete: an edit from before it must not reach a record of the same key that came after it.
+CREATE TABLE objectos_sync.tombstones (
+  object text NOT NULL,
+  record_id text NOT NULL,
+  version bigint NOT NULL,
+  pruned_at timestamptz NOT NULL,
+  PRIMARY KEY (object, record_id)
+);
+CREATE INDEX tombstones_pruned_at ON objectos_sync.tombstones (pruned_at);
+
 -- === shared =======================================================================================
 CREATE FUNCTION sync_user_id() RETURNS text
   LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'objectos_sync_user_id';
@@ -158,19 +181,23 @@ COMMENT ON FUNCTION sync_objects() IS 'the objects that are enabled';
 -- Dropping the extension with objects enabled is an error; a table that is dropped leaves the list.
 CREATE FUNCTION objectos_sync.guard_extension() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_guard_extension';
+COMMENT ON FUNCTION objectos_sync.guard_extension() IS 'refuses to drop the extension while objects are enabled';
 CREATE EVENT TRIGGER objectos_sync_guard ON ddl_command_start
   WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
   EXECUTE FUNCTION objectos_sync.guard_extension();
 CREATE FUNCTION objectos_sync.forget_dropped() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_forget_dropped';
+COMMENT ON FUNCTION objectos_sync.forget_dropped() IS 'takes dropped tables out of the objects';
 CREATE EVENT TRIGGER objectos_sync_forget ON sql_drop
   EXECUTE FUNCTION objectos_sync.forget_dropped();
 
 -- === capture ======================================================================================
 CREATE FUNCTION objectos_sync.stamp() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_stamp';
+COMMENT ON FUNCTION objectos_sync.stamp() IS 'trigger: version, time and author of an update';
 CREATE FUNCTION objectos_sync.capture() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_capture';
+COMMENT ON FUNCTION objectos_sync.capture() IS 'trigger: writes changes to the log';
 
 -- === pull =========================================================================================
 CREATE FUNCTION sync_schema() RETURNS jsonb
@@ -255,6 +282,136 @@ CREATE FUNCTION sync_resolve(conflict_id uuid, "values" jsonb) RETURNS TABLE(
   LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_resolve_values';
 COMMENT ON FUNCTION sync_resolve(uuid, jsonb) IS 'end a conflict with values of the caller''s own';
 
+-- === operating ====================================================================================
+CREATE FUNCTION sync_prune(older_than interval DEFAULT '30 days') RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_prune'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_prune(interval)
+  IS 'remove from the log what is old and what every client of late has pulled; returns how many mutations went';
+
+CREATE FUNCTION objectos_sync.checkpoint_bound(checkpoint text) RETURNS bigint
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'objectos_checkpoint_bound';
+COMMENT ON FUNCTION objectos_sync.checkpoint_bound(text)
+  IS 'the number of the last mutation that a checkpoint has examined; NULL for a text that is none';
+
+-- The versions go far ahead: a client may hold an edit of a version that the lost history gave out and this one has yet
+-- to give to something else.
+CREATE FUNCTION sync_new_epoch() RETURNS uuid
+  LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT setval('objectos_sync.version_seq', nextval('objectos_sync.version_seq') + (1::bigint << 32));
+  DELETE FROM objectos_sync.samples;
+  UPDATE objectos_sync.clients SET checkpoint = NULL;
+  UPDATE objectos_sync.state SET epoch = gen_random_uuid(), epoch_at = clock_timestamp(),
+    low_water = NULL, low_water_taken_at = NULL
+  RETURNING epoch;
+$$;
+COMMENT ON FUNCTION sync_new_epoch()
+  IS 'declare the history a new one, after a restore or a rollback: every client reads its objects again and keeps its queue';
+
+-- Clients as the operator sees them, with how far they are behind.
+CREATE VIEW objectos_sync.client_progress AS
+  SELECT c.client_id, c.user_id, c.last_seen,
+         objectos_sync.checkpoint_bound(c.checkpoint) AS bound,
+         c.last_seen < now() - make_interval(
+           secs => extract(epoch FROM current_setting('objectos_sync.client_retention')::interval)) AS away
+    FROM objectos_sync.clients c;
+
+CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, problem text, hint text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  WITH head AS (SELECT coalesce(max(sequence), 0) AS sequence FROM objectos_sync.mutations),
+  log AS (
+    SELECT pg_total_relation_size(c.oid) AS bytes, pg_relation_size(c.oid) AS heap_bytes,
+           CASE WHEN pg_relation_size(c.oid) < 64 * 1024 * 1024
+                THEN (SELECT count(*) FROM objectos_sync.mutations)
+                ELSE pg_stat_get_live_tuples(c.oid) END AS rows
+      FROM pg_class c WHERE c.oid = 'objectos_sync.mutations'::regclass),
+  clients AS (
+    SELECT count(*) AS all, count(*) FILTER (WHERE away) AS away,
+           max(h.sequence - bound) FILTER (WHERE NOT away) AS lag,
+           count(*) FILTER (WHERE NOT away AND bound IS NOT NULL) AS present
+      FROM objectos_sync.client_progress, head h),
+  broken AS (
+    SELECT string_agg(o.object, ', ' ORDER BY o.object) AS objects
+      FROM objectos_sync.objects o
+     WHERE (SELECT count(*) FROM pg_trigger t
+             WHERE t.tgrelid = o.relid AND t.tgname LIKE '~objectos\_sync\_%'
+               AND t.tgenabled IN ('O', 'A')) < 5),
+  oldest AS (
+    SELECT extract(epoch FROM max(clock_timestamp() - xact_start))::bigint AS seconds,
+           (array_agg(pid ORDER BY xact_start))[1] AS pid
+      FROM pg_stat_activity
+     WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()),
+  prepared AS (
+    SELECT count(*) AS all, extract(epoch FROM max(clock_timestamp() - prepared))::bigint AS seconds,
+           (array_agg(gid ORDER BY prepared))[1] AS gid
+      FROM pg_prepared_xacts WHERE database = current_database()),
+  state AS (SELECT * FROM objectos_sync.state),
+  facts(place, fact, value, unit, problem, hint) AS (
+    SELECT 1, 'version', e.extversion, NULL::text,
+           CASE WHEN a.default_version <> e.extversion THEN 'version ' || a.default_version || ' is installed' END,
+           'ALTER EXTENSION objectos_sync UPDATE'
+      FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname
+     WHERE e.extname = 'objectos_sync'
+    UNION ALL SELECT 2, 'epoch', s.epoch::text, NULL,
+           CASE WHEN s.epoch_at <= s.installed_at
+                 AND EXISTS (SELECT FROM objectos_sync.objects o WHERE o.enabled_at < s.installed_at)
+                THEN 'this database was restored from a dump' END,
+           'SELECT sync_new_epoch()' FROM state s
+    UNION ALL SELECT 3, 'recovery', pg_is_in_recovery()::text, NULL,
+           CASE WHEN pg_is_in_recovery() THEN 'clients cannot sync with a standby' END,
+           'Connect clients to the primary.'
+    UNION ALL SELECT 10, 'objects', (SELECT count(*) FROM objectos_sync.objects)::text, 'objects',
+           'changes are not captured: triggers are missing or disabled on ' || objects,
+           'ALTER TABLE … ENABLE TRIGGER, or sync_disable() and sync_enable() it.' FROM broken
+    UNION ALL SELECT 20, 'log_rows', rows::text, 'mutations',
+           CASE WHEN rows > 1000000 AND s.pruned_at IS NULL THEN 'the log was never pruned'
+                WHEN rows > 1000000 AND s.pruned_at < now() - interval '7 days'
+                THEN 'the log was not pruned for a week' END,
+           'Run SELECT sync_prune(''30 days'') every day.' FROM log, state s
+    UNION ALL SELECT 21, 'log_bytes', bytes::text, 'bytes', NULL, NULL FROM log
+    UNION ALL SELECT 22, 'log_oldest_seconds', coalesce((
+           SELECT extract(epoch FROM clock_timestamp() - m."timestamp")::bigint
+             FROM objectos_sync.mutations m ORDER BY m.sequence LIMIT 1), 0)::text, 'seconds', NULL, NULL
+    UNION ALL SELECT 23, 'head', sequence::text, 'mutation', NULL, NULL FROM head
+    UNION ALL SELECT 24, 'low_water', coalesce(objectos_sync.checkpoint_bound(low_water), 0)::text, 'mutation',
+           NULL, NULL FROM state
+    UNION ALL SELECT 25, 'pruned_seconds_ago', extract(epoch FROM clock_timestamp() - pruned_at)::bigint::text,
+           'seconds', NULL, NULL FROM state
+    UNION ALL SELECT 26, 'samples', (SELECT count(*) FROM objectos_sync.samples)::text, 'samples', NULL, NULL
+    UNION ALL SELECT 27, 'tombstones', (SELECT count(*) FROM objectos_sync.tombstones)::text, 'records', NULL, NULL
+    UNION ALL SELECT 30, 'clients', c.all::text, 'clients', NULL, NULL FROM clients c
+    UNION ALL SELECT 31, 'clients_away', away::text, 'clients', NULL, NULL FROM clients
+    UNION ALL SELECT 32, 'client_lag_max', coalesce(lag, 0)::text, 'mutations', NULL, NULL FROM clients
+    UNION ALL SELECT 33, 'verdicts', (SELECT count(*) FROM objectos_sync.verdicts)::text, 'verdicts', NULL, NULL
+    UNION ALL SELECT 34, 'conflicts_open', (SELECT count(*) FROM objectos_sync.conflicts WHERE status = 'open')::text,
+           'conflicts', NULL, NULL
+    UNION ALL SELECT 40, 'oldest_writer_seconds', coalesce(seconds, 0)::text, 'seconds',
+           CASE WHEN seconds > 3600 THEN 'a transaction of process ' || pid || ' writes for over an hour' END,
+           'Its mutations come late; end it, or set idle_in_transaction_session_timeout.' FROM oldest
+    UNION ALL SELECT 41, 'prepared_transactions', p.all::text, 'transactions',
+           CASE WHEN seconds > 3600 THEN 'transaction ' || quote_literal(gid) || ' is prepared for over an hour' END,
+           'COMMIT PREPARED or ROLLBACK PREPARED it.' FROM prepared p
+    UNION ALL SELECT 42, 'worker', 'none', NULL, NULL, NULL
+    UNION ALL SELECT 50, name, setting, unit,
+           CASE WHEN name IN ('fsync', 'full_page_writes') AND setting = 'off'
+                THEN 'a crash may take back what clients have pulled'
+                WHEN name = 'objectos_sync.inject_fault' AND setting <> '' THEN 'faults are injected' END,
+           CASE WHEN name = 'objectos_sync.inject_fault' THEN 'RESET it' ELSE 'Set it to on.' END
+      FROM pg_settings
+     WHERE name LIKE 'objectos\_sync.%' OR name IN ('fsync', 'full_page_writes'))
+  SELECT fact, value, unit, problem, CASE WHEN problem IS NOT NULL THEN hint END
+    FROM facts ORDER BY place, fact;
+$$;
+COMMENT ON FUNCTION sync_status() IS 'the state of sync in this database, one fact a row; problem and hint say what to mend';
+
+-- What pg_dump takes along (docs/backup.md says why, table by table). The log, the epoch, clients and verdicts belong to
+-- this history alone.
+SELECT pg_catalog.pg_extension_config_dump('objectos_sync.objects', '');
+SELECT pg_catalog.pg_extension_config_dump('objectos_sync.version_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('objectos_sync.conflicts', '');
+SELECT pg_catalog.pg_extension_config_dump('objectos_sync.field_clocks', '');
+SELECT pg_catalog.pg_extension_config_dump('objectos_sync.tombstones', '');
+
 -- === rights =======================================================================================
 -- Nobody calls the client functions until sync_grant(role). Enabling is granted by hand, function by
 -- function; besides, it asks for the table's owner.
@@ -270,6 +427,7 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
        'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
        'sync_resolve', 'sync_objects');
   END;
+COMMENT ON FUNCTION objectos_sync.client_functions() IS 'what sync_grant() lets a role call';
 
 -- Runs with the caller's rights: only the functions' owner, or who may grant them, can pass them on.
 CREATE FUNCTION sync_grant(role regrole) RETURNS void

@@ -1,0 +1,59 @@
+#include "pg_ext/settings.h"
+
+#include "pg_ext/pg.h"
+
+namespace objectos::server {
+
+extern char* inject_fault_setting;  // read in boundary.cpp
+
+namespace {
+
+constexpr int minutes_a_day = 24 * 60;
+
+int client_retention = 30 * minutes_a_day;
+int sample_interval = 60 * 60;
+int tombstone_retention = 5 * 365 * minutes_a_day;
+
+}  // namespace
+
+// All are for superusers: they decide what the log loses, and for whom. ALTER DATABASE … SET and
+// postgresql.conf both reach every backend.
+void define_settings() {
+  DefineCustomIntVariable(
+      "objectos_sync.client_retention",
+      "How long a client that was not seen keeps what it has not pulled from being pruned.",
+      "Who stays away longer reads the objects again, and keeps its queue.", &client_retention,
+      30 * minutes_a_day, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("objectos_sync.sample_interval",
+                          "How often a checkpoint is stored that sync_prune may prune to.",
+                          "They are stored as clients acknowledge, and by sync_prune itself.",
+                          &sample_interval, 60 * 60, 0, 24 * 60 * 60, PGC_SUSET, GUC_UNIT_S,
+                          nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "objectos_sync.tombstone_retention",
+      "How long the key and version of a deletion are kept after it was pruned from the log.",
+      "An older edit of the deleted record is told from one of a new record with its key.",
+      &tombstone_retention, 5 * 365 * minutes_a_day, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, nullptr,
+      nullptr, nullptr);
+  DefineCustomStringVariable(
+      "objectos_sync.inject_fault", "Debug aid: fail at a named point, as kind:point.",
+      "Kinds are bad_alloc, exception and error; empty means never.", &inject_fault_setting, "",
+      PGC_SUSET, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+  reserve_setting_prefix("objectos_sync");
+}
+
+namespace settings {
+
+int client_retention_minutes() {
+  return client_retention;
+}
+int sample_interval_seconds() {
+  return sample_interval;
+}
+int tombstone_retention_minutes() {
+  return tombstone_retention;
+}
+
+}  // namespace settings
+
+}  // namespace objectos::server

@@ -1,0 +1,21 @@
+// Every setting (GUC) of the extension, with units and ranges; docs/settings.md says the same for
+// operators, and a test compares them.
+#pragma once
+
+namespace objectos::server {
+
+// Called once, when the module is loaded.
+void define_settings();
+
+namespace settings {
+
+// objectos_sync.client_retention: a client not seen for longer does not hold pruning back.
+int client_retention_minutes();
+// objectos_sync.sample_interval: a checkpoint of the server's own is stored this often.
+int sample_interval_seconds();
+// objectos_sync.tombstone_retention: how long a pruned delete is remembered by key and version.
+int tombstone_retention_minutes();
+
+}  // namespace settings
+
+}  // namespace objectos::server
