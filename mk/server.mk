@@ -2,7 +2,10 @@
 # tree. The objects stay here, so the tree remains clean.
 EXTENSION = objectos_sync
 MODULE_big = objectos_sync
-DATA = $(notdir $(wildcard $(ROOT)/objectos_sync--*.sql))
+# The present version's script is made from sql/objectos_sync.sql; sql/ keeps those of released
+# versions and the updates between them.
+DATA = $(sort $(notdir $(wildcard $(ROOT)/objectos_sync--*.sql)) \
+	$(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/sql/objectos_sync--*.sql)))
 SOURCES := $(wildcard $(ROOT)/pg_ext/*.cpp) $(wildcard $(ROOT)/protocol/*.cpp)
 OBJS := $(patsubst $(ROOT)/%.cpp,%.o,$(SOURCES))
 

@@ -25,7 +25,8 @@ build/tests/%.o: tests/%.cpp mk/tests.mk
 tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s)))
 
 .PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-install \
-	check-sanitizers check-warnings lint format coverage demo bench bench-gate \
+	check-upgrade check-operations check-sanitizers check-warnings lint format coverage demo \
+	bench bench-gate \
 	check-faults check-restore check-crash check-traces fuzz soak
 
 check: all stage tests
@@ -43,6 +44,11 @@ check-isolation: stage
 	scripts/run-regress.sh isolation $(TESTS)
 check-install: all
 	tests/install/run.sh
+
+check-upgrade: stage
+	tests/upgrade/run.sh
+check-operations: stage
+	tests/operations/run.sh
 
 lint: server
 	@scripts/lint.sh

@@ -312,8 +312,7 @@ COMMENT ON FUNCTION sync_new_epoch()
 CREATE VIEW objectos_sync.client_progress AS
   SELECT c.client_id, c.user_id, c.last_seen,
          objectos_sync.checkpoint_bound(c.checkpoint) AS bound,
-         c.last_seen < now() - make_interval(
-           secs => extract(epoch FROM current_setting('objectos_sync.client_retention')::interval)) AS away
+         c.last_seen < now() - current_setting('objectos_sync.client_retention')::interval AS away
     FROM objectos_sync.clients c;
 
 CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, problem text, hint text)

@@ -11,13 +11,15 @@ CREATE TABLE device (client text PRIMARY KEY, checkpoint text NOT NULL DEFAULT '
 INSERT INTO device VALUES ('near'), ('far'), ('silent');
 CREATE FUNCTION pulled(who text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
-  page jsonb := sync_pull_response(who, (SELECT checkpoint FROM device WHERE client = who));
+  page jsonb;
 BEGIN
+  page := sync_pull_response(who, (SELECT checkpoint FROM device WHERE client = who));
   RETURN QUERY SELECT 'reread' FROM jsonb_array_elements(page->'rereads');
   RETURN QUERY SELECT concat_ws(' ', m->>'operation', m->>'record_id', m->'data'->>'body')
     FROM jsonb_array_elements(page->'mutations') m;
   UPDATE device SET checkpoint = page->>'checkpoint' WHERE client = who;
 EXCEPTION WHEN SQLSTATE 'OS001' THEN
+  UPDATE device SET checkpoint = '0' WHERE client = who;
   RETURN NEXT 'resync required';
 END $$;
 CREATE FUNCTION acked(who text) RETURNS void LANGUAGE sql AS $$
@@ -33,6 +35,8 @@ INSERT INTO note SELECT g, 'first' FROM generate_series(1, 3) g;
 SELECT sync_prune('1 day') AS too_young, sync_prune('0') AS old_enough, log_rows();
 -- Nobody had acknowledged, so they who had not pulled read everything again.
 SELECT pulled('near');
+SELECT pulled('near');
+SELECT pulled('far');
 SELECT pulled('far');
 SELECT acked('near');
 SELECT acked('far');
@@ -61,9 +65,8 @@ SELECT acked('near');
 SELECT sync_prune('0'), log_rows();
 SELECT pulled('far');
 SELECT pulled('silent');
-UPDATE device SET checkpoint = '0' WHERE client = 'far';
 SELECT pulled('far');
-SET objectos_sync.client_retention = '60 days';
+SET objectos_sync.client_retention = '60d';
 SELECT acked('far');
 UPDATE objectos_sync.clients SET last_seen = now() - interval '31 days' WHERE client_id = 'far';
 INSERT INTO note VALUES (5, 'fourth');
