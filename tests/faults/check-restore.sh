@@ -1,5 +1,5 @@
 #!/bin/bash
-# check-restore: what restores, rollbacks, failovers and crashes of the server do to its clients.
+# check-restore: what restores, rollbacks, failovers, crashes and pruning do to the server's clients.
 # In every case three devices have unsent edits: one synced before the moment that the server goes
 # back to, one at it, one after it. Afterwards every replica must equal the server, every queue must
 # be empty, every unsent edit must stand on the server, and those resync who must, nobody else.
@@ -43,7 +43,7 @@ check() {  # what, command…
     echo "FAILED: $name: $what"
   fi
 }
-equal() { [ "$1" = "$2" ] || { printf '  expected: %s\n  found:    %s\n' "${1:0:400}" "${2:0:400}"; false; }; }
+equal() { [ "$1" = "$2" ] || { diff <(echo "$1") <(echo "$2") | head -10; false; }; }
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -p "$port" -d crm -c "$1"; }
 
 start() {  # directory, settings…
@@ -279,6 +279,27 @@ case_crash() {
   stop primary
 }
 
+# Pruned beyond a device that stayed away: it is told, keeps its queue, and brings nothing back.
+case_pruned() {
+  begin "a device comes back after its deletions were pruned"
+  moment
+  edit before "UPDATE contacts SET note = 'edited while away' WHERE id BETWEEN 50 AND 59"
+  sql "DELETE FROM contacts WHERE id BETWEEN 50 AND 59"
+  sql "INSERT INTO contacts VALUES (50, 'another of the same key', NULL)"
+  later
+  sync level
+  sync after
+  sql "SET objectos_sync.client_retention = 0; SELECT sync_prune('0')" >/dev/null
+  check "the log is empty" equal 0 "$(sql "SELECT count(*) FROM objectos_sync.mutations")"
+  sync before
+  check "it resyncs" equal yes "$(resynced before)"
+  check "its edits are conflicts" equal 10 "$(grep -oE '"reason": ?"deleted"' "$files/before.json" | wc -l)"
+  settle before=no level=no after=no
+  check "nothing came back" equal "another of the same key" \
+    "$(sql "SELECT string_agg(name || coalesce(note, ''), ',') FROM contacts WHERE id BETWEEN 50 AND 59")"
+  stop primary
+}
+
 # The operator may say it himself.
 case_new_epoch() {
   begin "sync_new_epoch()"
@@ -300,7 +321,8 @@ sql "CREATE EXTENSION objectos_sync;
   SELECT sync_enable('contacts')" >/dev/null || exit 2
 stop template
 cases=("$@")
-[ $# -gt 0 ] || cases=(dump base_backup base_backup_overtaken volume failover switchover crash new_epoch)
+[ $# -gt 0 ] || cases=(dump base_backup base_backup_overtaken volume failover switchover crash
+  pruned new_epoch)
 for ((round = 0; round < ${ROUNDS:-1}; round++)); do
   for one in "${cases[@]}"; do
     "case_$one"
