@@ -5,8 +5,8 @@
 //    the log of an earlier one would pass rows whose writers were running.)
 //  - Low water only rises: a sample that does not cover it is not chosen.
 //  - Of a transaction all rows go, or none: low water's bound is the newest row that its snapshot
-//    saw, so it is not below any row of a transaction that had ended. (First rows of batches lead to
-//    the others: log_reader.cpp.)
+//    saw, so it is not below any row of a transaction that had ended. (First rows of batches lead
+//    to the others: log_reader.cpp.)
 //  - What goes and the new low water commit together, by MVCC: a reader sees both or neither.
 #include "pg_ext/retention.h"
 

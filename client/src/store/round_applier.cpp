@@ -69,13 +69,16 @@ class StoreRound : public RoundApplier {
     return !based_.empty() && based_.count(row.object + '\x1f' + row.record_id) > 0;
   }
 
-  void set_base(const PulledRow& row, const std::string& operation, const std::string& data) {
+  // `whole`: the row is read again from the server, whose history may not be the one that gave out
+  // the version held here (a restore): it counts whatever its version.
+  void set_base(const PulledRow& row, const std::string& operation, const std::string& data,
+                bool whole = false) {
     touched_.insert({row.object, row.record_id});
     Statement read(store_.database(),
                    "SELECT image,version FROM _base WHERE object=? AND record_id=?");
     read.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id));
     if (!read.step()) return;
-    if (row.version && read.integer(1) > *row.version) return;
+    if (!whole && row.version && read.integer(1) > *row.version) return;
     Row image;
     if (!read.is_null(0)) image = json_members(read.text(0));
     read.reset();
@@ -96,16 +99,17 @@ class StoreRound : public RoundApplier {
       tag.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id));
       tag.bind(3, std::string_view(row.tag)).run();
     }
+    const bool whole = rereading_.count(row.object) > 0 && row.operation == "insert";
     if (rereading_.count(row.object) > 0) seen(row);
     result_.changes.push_back(
         {row.object, row.record_id, row.operation == "delete" ? "delete" : "upsert"});
-    if (based(row)) return set_base(row, row.operation, row.data);
+    if (based(row)) return set_base(row, row.operation, row.data, whole);
     RowWriter& table = store_.writer(row.object);
     if (row.operation == "delete") {
       table.remove(row.record_id, row.version);
       is_here(row);
     } else if (row.operation == "insert") {
-      table.upsert(json_members(row.data), row.version, true, false);
+      table.upsert(json_members(row.data), row.version, true, whole);
       is_here(row);
     } else if (!table.update(row.record_id, json_members(row.data), row.version)) {
       missing_.insert({row.object, row.record_id});
