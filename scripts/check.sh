@@ -44,7 +44,6 @@ suite e2e scripts/with-cluster.sh -- build/test-e2e
 suite install tests/install/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
-suite soak env COUNT=50000 tests/faults/soak.sh
 
 [ "$failed" -eq 0 ] || echo "failed: ${broken[*]} (see build/check/)"
 echo "$passed passed, $failed failed"
