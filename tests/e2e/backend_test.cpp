@@ -72,6 +72,12 @@ struct World {
     server.exec("SELECT sync_enable('notes')");
     server.exec("CREATE TABLE plain (id int PRIMARY KEY)");
     server.exec("INSERT INTO notes SELECT i, 'x' FROM generate_series(1, 50) i");
+    server.exec(
+        "CREATE FUNCTION client_side(base jsonb, client jsonb, server jsonb, context jsonb) "
+        "RETURNS jsonb LANGUAGE sql AS 'SELECT client'");
+    server.exec("CREATE TABLE merged (id text PRIMARY KEY, body text)");
+    server.exec("SELECT sync_enable('merged', 'function:public.client_side')");
+    server.exec("INSERT INTO merged VALUES ('1', 'the server''s')");
     bystander.ask("CREATE TEMP TABLE mine AS SELECT 42 AS answer");
     started = bystander.ask("SELECT pg_postmaster_start_time()");
   }
@@ -94,6 +100,14 @@ struct World {
   std::string push(int number, const std::string& key) {
     return "SELECT status FROM sync_push('phone', '[" + mutation(number, key) + "]')";
   }
+  // Both sides changed the record: its merge function is asked.
+  std::string collision() {
+    return "SELECT status FROM sync_push('phone', "
+           "'[{\"id\":\"00000000-0000-4000-8000-00000000000c\","
+           "\"object\":\"merged\",\"record_id\":\"1\",\"operation\":\"update\","
+           "\"data\":{\"body\":\"mine\"},\"original\":{\"body\":\"before\"},\"version\":1,"
+           "\"client_sequence\":9}]')";
+  }
 };
 
 }  // namespace
@@ -107,6 +121,8 @@ TEST_CASE("an error at every fault point of the server is an ERROR that changes 
                                           "UPDATE notes SET body = 'y'",
                                           "DELETE FROM notes",
                                           world.push(1, "pushed"),
+                                          world.collision(),
+                                          "SELECT sync_prune('0')",
                                           "SELECT count(*) FROM sync_pull('phone', '0')",
                                           "SELECT sync_pull_response('phone', '0')"};
   const std::string before = world.everything();
