@@ -14,8 +14,70 @@ namespace {
 // The functions below run inside a guard and create plain data only; memory is the current
 // context's.
 
+// As escape_json() does, but what needs no escape goes in one piece.
+void put_string(StringInfo out, const char* text, int length) {
+  static const char hex[] = "0123456789abcdef";
+  appendStringInfoChar(out, '"');
+  int from = 0;
+  for (int at = 0; at < length; ++at) {
+    const auto c = static_cast<unsigned char>(text[at]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    appendBinaryStringInfo(out, text + from, at - from);
+    from = at + 1;
+    appendStringInfoChar(out, '\\');
+    switch (c) {
+      case '"':
+      case '\\':
+        appendStringInfoChar(out, static_cast<char>(c));
+        break;
+      case '\b':
+        appendStringInfoChar(out, 'b');
+        break;
+      case '\f':
+        appendStringInfoChar(out, 'f');
+        break;
+      case '\n':
+        appendStringInfoChar(out, 'n');
+        break;
+      case '\r':
+        appendStringInfoChar(out, 'r');
+        break;
+      case '\t':
+        appendStringInfoChar(out, 't');
+        break;
+      default:
+        appendBinaryStringInfo(out, "u00", 3);
+        appendStringInfoChar(out, hex[c >> 4]);
+        appendStringInfoChar(out, hex[c & 15]);
+    }
+  }
+  appendBinaryStringInfo(out, text + from, length - from);
+  appendStringInfoChar(out, '"');
+}
+
 void put_text(StringInfo out, Datum value) {
-  escape_json(out, TextDatumGetCString(value));
+  const auto* text = PG_DETOAST_DATUM_PACKED(value);
+  put_string(out, VARDATA_ANY(text), static_cast<int>(VARSIZE_ANY_EXHDR(text)));
+}
+
+void put_integer(StringInfo out, int64 value) {
+  char digits[MAXINT8LEN + 1];
+  appendBinaryStringInfo(out, digits, pg_lltoa(value, digits));
+}
+
+void put_uuid(StringInfo out, Datum value) {
+  static const char hex[] = "0123456789abcdef";
+  const auto* bytes = reinterpret_cast<const unsigned char*>(DatumGetPointer(value));
+  char text[40];
+  char* at = text;
+  *at++ = '"';
+  for (int i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+    *at++ = hex[bytes[i] >> 4];
+    *at++ = hex[bytes[i] & 15];
+  }
+  *at++ = '"';
+  appendBinaryStringInfo(out, text, static_cast<int>(at - text));
 }
 
 void put_real(StringInfo out, double value, bool single) {
@@ -60,7 +122,9 @@ void put_moment(StringInfo out, Oid type, Datum value) {
   char text[MAXDATELEN + 1];
   const int utc = 0;
   JsonEncodeDateTime(text, value, type, &utc);
-  appendStringInfo(out, "\"%s\"", text);
+  appendStringInfoChar(out, '"');
+  appendStringInfoString(out, text);
+  appendStringInfoChar(out, '"');
 }
 
 void put_by_output(StringInfo out, Oid type, Datum value) {
@@ -145,16 +209,16 @@ void put_value(StringInfo out, Oid type, Datum value) {
       appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
       break;
     case INT2OID:
-      appendStringInfo(out, "%d", DatumGetInt16(value));
+      put_integer(out, DatumGetInt16(value));
       break;
     case INT4OID:
-      appendStringInfo(out, "%d", DatumGetInt32(value));
+      put_integer(out, DatumGetInt32(value));
       break;
     case INT8OID:
-      appendStringInfo(out, INT64_FORMAT, DatumGetInt64(value));
+      put_integer(out, DatumGetInt64(value));
       break;
     case OIDOID:
-      appendStringInfo(out, "%u", DatumGetObjectId(value));
+      put_integer(out, DatumGetObjectId(value));
       break;
     case FLOAT4OID:
       put_real(out, DatumGetFloat4(value), true);
@@ -180,6 +244,9 @@ void put_value(StringInfo out, Oid type, Datum value) {
     case BYTEAOID:
       put_bytes(out, value);
       break;
+    case UUIDOID:
+      put_uuid(out, value);
+      break;
     case DATEOID:
     case TIMESTAMPOID:
     case TIMESTAMPTZOID:
@@ -190,7 +257,37 @@ void put_value(StringInfo out, Oid type, Datum value) {
   }
 }
 
-// Builds a text in a memory context of its own and hands it to a std::string outside the guard.
+// The memory that texts are built in, emptied when it is used again (at once after a big text).
+// An output function may call for another text while one is built: that one gets memory of its own.
+struct FormMemory {
+  static MemoryContext kept;
+  static bool in_use;
+  static constexpr int big_bytes = 1 << 20;
+
+  FormMemory() : own(in_use) {
+    if (!own) in_use = true;
+  }
+  ~FormMemory() {
+    if (!own) in_use = false;
+  }
+  // Inside a guard.
+  MemoryContext open() const {
+    if (own) {
+      return AllocSetContextCreate(CurrentMemoryContext, "objectos_sync form",
+                                   ALLOCSET_DEFAULT_SIZES);
+    }
+    if (kept == nullptr) {
+      kept = AllocSetContextCreate(TopMemoryContext, "objectos_sync forms", ALLOCSET_DEFAULT_SIZES);
+    }
+    MemoryContextReset(kept);
+    return kept;
+  }
+  const bool own;
+};
+MemoryContext FormMemory::kept = nullptr;
+bool FormMemory::in_use = false;
+
+// Builds a text in such memory and hands it to a std::string outside the guard.
 template <typename Build>
 void append_built(std::string& out, const Build& build) {
   struct Built {
@@ -198,9 +295,9 @@ void append_built(std::string& out, const Build& build) {
     const char* data;
     int length;
   };
+  const FormMemory memory;
   const Built built = pg_call([&] {
-    const MemoryContext context =
-        AllocSetContextCreate(CurrentMemoryContext, "objectos_sync form", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext context = memory.open();
     const MemoryContext before = MemoryContextSwitchTo(context);
     StringInfoData text;
     initStringInfo(&text);
@@ -209,7 +306,11 @@ void append_built(std::string& out, const Build& build) {
     return Built{context, text.data, text.len};
   });
   out.append(built.data, static_cast<std::size_t>(built.length));
-  pg_call([&] { MemoryContextDelete(built.context); });
+  if (memory.own) {
+    pg_call([&] { MemoryContextDelete(built.context); });
+  } else if (built.length > FormMemory::big_bytes) {
+    pg_call([&] { MemoryContextReset(built.context); });
+  }
 }
 
 bool needs_pinning(Oid type) {
@@ -266,7 +367,7 @@ void append_row_form(std::string& out, const std::vector<const ColumnInfo*>& col
       appendStringInfoChar(text, '{');
       for (std::size_t i = 0; i < columns.size(); ++i) {
         if (i > 0) appendStringInfoChar(text, ',');
-        escape_json(text, columns[i]->name.c_str());
+        put_string(text, columns[i]->name.data(), static_cast<int>(columns[i]->name.size()));
         appendStringInfoChar(text, ':');
         if (nulls[i])
           appendStringInfoString(text, "null");

@@ -38,33 +38,27 @@ Projection project(const ObjectView& object) {
 }
 
 void hand_out(const Projection& p, const Rows& rows, const FieldsOf* fields, const Visit& visit) {
-  const int count = static_cast<int>(p.columns.size());
-  std::vector<Datum> values(p.columns.size());
-  std::vector<char> nulls(p.columns.size());
+  const std::size_t count = p.columns.size();
+  std::vector<Datum> values(count + 3);  // _version, _modified_at and _modified_by come last
+  std::vector<char> null_flags(count + 3);
+  auto* nulls = reinterpret_cast<bool*>(null_flags.data());
   std::vector<Datum> key(p.key.size());
   std::vector<const ColumnInfo*> some;
   std::vector<Datum> some_values;
   std::vector<char> some_nulls;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     if (row % 1000 == 999) check_interrupts();
-    for (int i = 0; i < count; ++i) {
-      bool is_null = false;
-      values[i] = rows.datum(row, i, &is_null);
-      nulls[i] = is_null;
-    }
+    rows.values(row, values.data(), nulls);
     for (std::size_t i = 0; i < key.size(); ++i) key[i] = values[p.key_places[i]];
     RecordRow record;
     record.record_id = record_id_of(p.key, key.data());
-    record.version = rows.int8(row, count).value_or(0);
-    bool is_null = false;
-    const Datum at = rows.datum(row, count + 1, &is_null);
-    if (!is_null) record.modified_at = static_cast<std::int64_t>(at);
-    record.modified_by = rows.text(row, count + 2);
+    record.version = nulls[count] ? 0 : static_cast<std::int64_t>(values[count]);
+    if (!nulls[count + 1]) record.modified_at = static_cast<std::int64_t>(values[count + 1]);
+    record.modified_by = rows.text(row, static_cast<int>(count) + 2);
     const std::vector<std::string>* only =
         fields ? (*fields)(record.record_id, record.version) : nullptr;
     if (only == nullptr) {
-      append_row_form(record.data, p.columns, values.data(),
-                      reinterpret_cast<const bool*>(nulls.data()));
+      append_row_form(record.data, p.columns, values.data(), nulls);
     } else {
       some.clear();
       some_values.clear();
@@ -136,7 +130,7 @@ void read_records(Spi& spi, const ObjectView& object, const std::vector<std::str
     }
     sql += ") AS k(" + names + ") JOIN " + object.info.qualified + " AS t ON " + condition;
   }
-  Rows rows = spi.execute_once(sql, params, Access::read_only);
+  Rows rows = spi.execute(sql, params, Access::read_only);
   hand_out(p, rows, &fields, visit);
   rows.release();
 }
@@ -160,6 +154,7 @@ void read_records_after(Spi& spi, const ObjectView& object,
     }
     sql += " WHERE (" + left + ") > (" + right + ")";
   }
+  // Planned anew with its values: a plan for any cursor and limit may sort the whole table.
   sql += " ORDER BY " + order + " LIMIT " + std::to_string(row_limit);
   Rows rows = spi.execute_once(sql, params, Access::read_only);
   hand_out(p, rows, nullptr, visit);

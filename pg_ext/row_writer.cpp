@@ -41,6 +41,11 @@ RowWriter& RowWriter::text(std::string_view value) {
   const char* raw = input.c_str();
   add(pg_call([&] {
         const MemoryContext before = MemoryContextSwitchTo(context);
+        if (type == UUIDOID) {
+          const Datum uuid = DirectFunctionCall1(uuid_in, CStringGetDatum(raw));
+          MemoryContextSwitchTo(before);
+          return uuid;
+        }
         Oid function, parameter;
         getTypeInputInfo(type, &function, &parameter);
         const Datum datum = OidInputFunctionCall(function, const_cast<char*>(raw), parameter, -1);

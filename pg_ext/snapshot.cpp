@@ -27,6 +27,16 @@ const char* binary_name(Oid type) {
       return "text";
     case VARCHAROID:
       return "varchar";
+    case BPCHAROID:
+      return "bpchar";
+    case DATEOID:
+      return "date";
+    case TIMESTAMPOID:
+      return "timestamp";
+    case TIMESTAMPTZOID:
+      return "timestamptz";
+    case NUMERICOID:
+      return "numeric";
     case UUIDOID:
       return "uuid";
     case BYTEAOID:

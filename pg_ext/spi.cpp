@@ -226,6 +226,10 @@ Datum Rows::datum(std::size_t row, int column, bool* is_null) const {
       [&] { return heap_getattr(table_->vals[row], column + 1, table_->tupdesc, is_null); });
 }
 
+void Rows::values(std::size_t row, Datum* values, bool* nulls) const {
+  pg_call([&] { heap_deform_tuple(table_->vals[row], table_->tupdesc, values, nulls); });
+}
+
 bool Rows::is_null(std::size_t row, int column) const {
   bool null = false;
   datum(row, column, &null);

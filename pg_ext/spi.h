@@ -59,6 +59,8 @@ class Rows {
   Oid column_type(int column) const;
   bool is_null(std::size_t row, int column) const;
   Datum datum(std::size_t row, int column, bool* is_null) const;
+  // All columns of a row at once.
+  void values(std::size_t row, Datum* values, bool* nulls) const;
   std::optional<std::string> text(std::size_t row,
                                   int column) const;  // by the type's output function
   std::string text_or(std::size_t row, int column, std::string_view otherwise) const;

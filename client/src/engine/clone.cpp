@@ -41,7 +41,7 @@ std::vector<std::string> key_of(const LocalDatabase& database, const std::string
 }
 
 void load_objects(Transport& transport, LocalDatabase& database, const Snapshot& snapshot,
-                  SessionEvents& events, SyncResult& result) {
+                  bool objects_left, SessionEvents& events, SyncResult& result) {
   auto loader = database.begin_load();
   Progress progress;
   progress.phase = Phase::cloning;
@@ -59,7 +59,14 @@ void load_objects(Transport& transport, LocalDatabase& database, const Snapshot&
     fault_point("clone_object_loaded");
   }
   transport.end_round();
-  loader->finish(snapshot.checkpoint, iso_time(events.now_ms()));
+  SyncState state = database.state();
+  state.checkpoint = snapshot.checkpoint;
+  state.last_sync = iso_time(events.now_ms());
+  // The server notes the new client while the file goes to the disk. Should that fail, it knows a
+  // client that never comes back, as it knows those whose devices were lost.
+  if (!objects_left) transport.request_ack(ack_message(state));
+  loader->finish(state.checkpoint, state.last_sync, !objects_left);
+  if (!objects_left) transport.receive_ack();
   result.pulled += progress.pulled;
   result.changes += progress.pulled;
   events.progress(progress);
@@ -92,7 +99,12 @@ std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRe
   HelloAnswer answer = parse_hello(transport.hello(create.client_id, std::nullopt));
   create.user_id = answer.user_id;
   create.epoch = answer.epoch;
+  std::optional<std::int64_t> offset_ms;
+  if (auto server_us = parse_timestamp(answer.server_time)) {
+    offset_ms = *server_us / 1000 - events.now_ms();
+  }
   std::unique_ptr<LocalDatabase> database;
+  bool objects_left = false;  // under row-level security COPY cannot read them
   with_serialization_retries(events, [&] {
     database.reset();  // an incomplete file is made anew
     transport.begin_round();
@@ -102,15 +114,17 @@ std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRe
       fault_point("clone_before_file");
       database = LocalDatabase::create(create);
       fault_point("clone_file_created");
-      load_objects(transport, *database, snapshot, events, result);
+      if (offset_ms) database->set_clock_offset(*offset_ms);
+      objects_left = snapshot.objects.size() < database->objects().size();
+      load_objects(transport, *database, snapshot, objects_left, events, result);
     } catch (...) {
       transport.abort_round();
       throw;
     }
   });
-  // What COPY cannot read under row-level security comes now, with everything newer.
+  if (!objects_left) return database;
   SyncSession session(transport, *database, limits, events);
-  SyncResult pulled = session.run(false, true);
+  SyncResult pulled = session.pull_what_is_left();
   result.pulled += pulled.pulled;
   result.changes += pulled.changes;
   return database;

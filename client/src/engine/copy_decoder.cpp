@@ -43,10 +43,15 @@ constexpr FormatName kFormats[] = {
               "Install the same version of objectos_sync on both sides.");
 }
 
-std::uint64_t big_endian(std::string_view bytes) {
+std::uint64_t big_endian(const char* bytes, std::size_t count) {
   std::uint64_t value = 0;
-  for (char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
+  for (std::size_t i = 0; i < count; ++i) {
+    value = (value << 8) | static_cast<unsigned char>(bytes[i]);
+  }
   return value;
+}
+std::uint64_t big_endian(std::string_view bytes) {
+  return big_endian(bytes.data(), bytes.size());
 }
 
 std::uint64_t fixed(const CopyColumn& column, std::string_view field, std::size_t width) {
@@ -86,8 +91,11 @@ void CopyDecoder::feed(std::string_view bytes) {
   if (!header_done_ && take_header(rest, used)) header_done_ = true;
   while (header_done_ && !trailer_seen_ && take_row(rest, used)) {
   }
-  std::string left(rest.substr(used));
-  buffer_ = std::move(left);
+  if (buffer_.empty()) {
+    buffer_.assign(rest.substr(used));
+  } else {
+    buffer_.erase(0, used);
+  }
 }
 
 void CopyDecoder::finish() const {
@@ -118,30 +126,35 @@ bool CopyDecoder::take_row(std::string_view rest, std::size_t& used) {
   }
   // First make sure that the whole row is here: a sink never sees half a row.
   std::size_t end = at;
-  for (int i = 0; i < count; ++i) {
+  for (Field& field : fields_) {
     if (rest.size() - end < 4) return false;
-    auto length = static_cast<std::int32_t>(big_endian(rest.substr(end, 4)));
+    auto length = static_cast<std::int32_t>(big_endian(rest.data() + end, 4));
     end += 4;
     if (length < -1) malformed("negative length");
-    if (length > 0 && rest.size() - end < static_cast<std::size_t>(length)) return false;
-    if (length > 0) end += static_cast<std::size_t>(length);
+    field.is_null = length < 0;
+    field.bytes = {rest.data() + end, length > 0 ? static_cast<std::size_t>(length) : 0};
+    if (rest.size() - end < field.bytes.size()) return false;
+    end += field.bytes.size();
   }
-  for (const CopyColumn& column : columns_) {
-    auto length = static_cast<std::int32_t>(big_endian(rest.substr(at, 4)));
-    at += 4;
-    if (length < 0) {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (fields_[i].is_null) {
       sink_.bind_null();
-      continue;
+    } else {
+      bind(columns_[i], fields_[i]);
     }
-    bind(column, rest.substr(at, static_cast<std::size_t>(length)));
-    at += static_cast<std::size_t>(length);
   }
   sink_.end_row();
-  used = at;
+  used = end;
   return true;
 }
 
-void CopyDecoder::bind(const CopyColumn& column, std::string_view field) {
+void CopyDecoder::bind(const CopyColumn& column, Field& row_field) {
+  const std::string_view field = row_field.bytes;
+  // What is made here lives until the row has ended.
+  auto bind_made = [&](std::string text) {
+    row_field.made = std::move(text);
+    sink_.bind_text(row_field.made);
+  };
   switch (column.format) {
     case CopyFormat::text:
       return sink_.bind_text(field);
@@ -158,23 +171,28 @@ void CopyDecoder::bind(const CopyColumn& column, std::string_view field) {
     case CopyFormat::float4: {
       auto bits = static_cast<std::uint32_t>(fixed(column, field, 4));
       float value = std::bit_cast<float>(bits);
-      return column.key ? sink_.bind_text(format_float4(value)) : sink_.bind_double(widen(value));
+      return column.key ? bind_made(format_float4(value)) : sink_.bind_double(widen(value));
     }
     case CopyFormat::float8: {
       double value = std::bit_cast<double>(fixed(column, field, 8));
-      return column.key ? sink_.bind_text(format_float8(value)) : sink_.bind_double(value);
+      return column.key ? bind_made(format_float8(value)) : sink_.bind_double(value);
     }
     case CopyFormat::uuid:
       fixed(column, field, 16);
-      return sink_.bind_text(format_uuid(field));
+      return sink_.bind_text({row_field.text, put_uuid(field, row_field.text)});
     case CopyFormat::date:
-      return sink_.bind_text(format_date(static_cast<std::int32_t>(fixed(column, field, 4))));
+      return bind_made(format_date(static_cast<std::int32_t>(fixed(column, field, 4))));
     case CopyFormat::timestamp:
-    case CopyFormat::timestamptz:
-      return sink_.bind_text(format_timestamp(static_cast<std::int64_t>(fixed(column, field, 8)),
-                                              column.format == CopyFormat::timestamptz));
+    case CopyFormat::timestamptz: {
+      auto microseconds = static_cast<std::int64_t>(fixed(column, field, 8));
+      bool zone = column.format == CopyFormat::timestamptz;
+      if (std::size_t length = put_timestamp(microseconds, zone, row_field.text)) {
+        return sink_.bind_text({row_field.text, length});
+      }
+      return bind_made(format_timestamp(microseconds, zone));
+    }
     case CopyFormat::numeric:
-      return sink_.bind_text(format_numeric(field));
+      return bind_made(format_numeric(field));
   }
 }
 

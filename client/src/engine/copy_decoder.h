@@ -13,7 +13,8 @@
 
 namespace objectos {
 
-// Where decoded values go: bind_* per column in order, then end_row().
+// Where decoded values go: bind_* per column in order, then end_row(), until which texts and blobs
+// live.
 class RowSink {
  public:
   virtual ~RowSink() = default;
@@ -50,10 +51,13 @@ struct CopyColumn {
 // From sync_snapshot's "binary:<type>" or "text". Throws Error (upgrade) on a name unknown here.
 CopyFormat copy_format(std::string_view name);
 
+// The longest text that put_uuid() and put_timestamp() write.
+constexpr std::size_t kShortText = 40;
+
 class CopyDecoder {
  public:
   CopyDecoder(std::vector<CopyColumn> columns, RowSink& sink)
-      : columns_(std::move(columns)), sink_(sink) {}
+      : columns_(std::move(columns)), fields_(columns_.size()), sink_(sink) {}
   void feed(std::string_view bytes);
   // Throws when the stream ended before its trailer.
   void finish() const;
@@ -61,9 +65,17 @@ class CopyDecoder {
  private:
   bool take_header(std::string_view rest, std::size_t& used) const;
   bool take_row(std::string_view rest, std::size_t& used);
-  void bind(const CopyColumn& column, std::string_view field);
+  // One column of the row at hand.
+  struct Field {
+    std::string_view bytes;
+    bool is_null = false;
+    char text[kShortText];
+    std::string made;  // a longer text
+  };
+  void bind(const CopyColumn& column, Field& field);
 
   std::vector<CopyColumn> columns_;
+  std::vector<Field> fields_;
   RowSink& sink_;
   std::string buffer_;  // an incomplete row's bytes
   bool header_done_ = false;
@@ -78,5 +90,8 @@ std::string format_numeric(std::string_view binary);
 std::string format_float8(double value);
 std::string format_float4(float value);
 std::string format_uuid(std::string_view sixteen_bytes);
+// The same without allocation; the length. A timestamp outside the years 1 to 9999 gives 0.
+std::size_t put_uuid(std::string_view sixteen_bytes, char (&text)[kShortText]);
+std::size_t put_timestamp(std::int64_t microseconds, bool with_zone, char (&text)[kShortText]);
 
 }  // namespace objectos

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <limits>
 
 #include "engine/copy_decoder.h"
@@ -34,6 +35,19 @@ CivilDate civil_from_days(std::int64_t days_since_2000) {
   date.month = static_cast<int>(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
   date.year = year_of_era + era * 400 + (date.month <= 2 ? 1 : 0);
   return date;
+}
+
+struct Moment {
+  std::int64_t days, rest;  // rest: microseconds of the day, never negative
+};
+
+Moment split(std::int64_t microseconds) {
+  Moment moment{microseconds / kMicrosPerDay, microseconds % kMicrosPerDay};
+  if (moment.rest < 0) {
+    moment.rest += kMicrosPerDay;
+    --moment.days;
+  }
+  return moment;
 }
 
 std::string date_digits(const CivilDate& date) {
@@ -74,16 +88,45 @@ std::string format_date(std::int32_t days) {
   return date_digits(date) + (date.year <= 0 ? " BC" : "");
 }
 
+std::size_t put_timestamp(std::int64_t microseconds, bool with_zone, char (&text)[kShortText]) {
+  Moment moment = split(microseconds);
+  CivilDate date = civil_from_days(moment.days);
+  if (date.year < 1 || date.year > 9999) return 0;
+  char* out = text;
+  auto put = [&out](int value, int digits, char after) {
+    for (int i = digits - 1; i >= 0; --i, value /= 10) out[i] = static_cast<char>('0' + value % 10);
+    out += digits;
+    if (after != '\0') *out++ = after;
+  };
+  put(static_cast<int>(date.year), 4, '-');
+  put(date.month, 2, '-');
+  put(date.day, 2, 'T');
+  int seconds = static_cast<int>(moment.rest / 1'000'000);
+  int fraction = static_cast<int>(moment.rest % 1'000'000);
+  put(seconds / 3600, 2, ':');
+  put(seconds / 60 % 60, 2, ':');
+  put(seconds % 60, 2, fraction != 0 ? '.' : '\0');
+  if (fraction != 0) {
+    put(fraction, 6, '\0');
+    while (out[-1] == '0') --out;
+  }
+  if (with_zone) {
+    std::memcpy(out, "+00:00", 6);
+    out += 6;
+  }
+  return static_cast<std::size_t>(out - text);
+}
+
 std::string format_timestamp(std::int64_t microseconds, bool with_zone) {
   if (microseconds == std::numeric_limits<std::int64_t>::max()) return "infinity";
   if (microseconds == std::numeric_limits<std::int64_t>::min()) return "-infinity";
-  std::int64_t days = microseconds / kMicrosPerDay;
-  std::int64_t rest = microseconds % kMicrosPerDay;
-  if (rest < 0) {
-    rest += kMicrosPerDay;
-    --days;
+  char short_text[kShortText];
+  if (std::size_t length = put_timestamp(microseconds, with_zone, short_text)) {
+    return {short_text, length};
   }
-  CivilDate date = civil_from_days(days);
+  Moment moment = split(microseconds);
+  std::int64_t rest = moment.rest;
+  CivilDate date = civil_from_days(moment.days);
   int seconds = static_cast<int>(rest / 1'000'000);
   int fraction = static_cast<int>(rest % 1'000'000);
   char clock[32];
@@ -139,16 +182,21 @@ std::string format_numeric(std::string_view binary) {
   return text + '.' + fraction.substr(0, static_cast<std::size_t>(scale));
 }
 
-std::string format_uuid(std::string_view bytes) {
+std::size_t put_uuid(std::string_view bytes, char (&text)[kShortText]) {
   constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    unsigned char byte = static_cast<unsigned char>(bytes[i]);
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
+  char* out = text;
+  for (std::size_t i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
+    auto byte = static_cast<unsigned char>(bytes[i]);
+    *out++ = kHex[byte >> 4];
+    *out++ = kHex[byte & 15];
   }
-  return text;
+  return static_cast<std::size_t>(out - text);
+}
+
+std::string format_uuid(std::string_view bytes) {
+  char text[kShortText];
+  return {text, put_uuid(bytes, text)};
 }
 
 }  // namespace objectos

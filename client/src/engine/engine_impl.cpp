@@ -185,7 +185,8 @@ SessionEvents SyncEngine::Impl::session_events() {
   };
   events.verdict = [this](const Verdict& verdict) { events_.emplace_back(verdict); };
   events.rejection = [this](const RejectedMutation& rejected) { events_.emplace_back(rejected); };
-  events.change = [this](const Change& change) { events_.emplace_back(change); };
+  if (!change_listeners.empty())
+    events.change = [this](const Change& change) { events_.emplace_back(change); };
   events.log = [this](LogLevel level, const std::string& text) { log(level, text); };
   events.now_ms = options_.timing.now_ms;
   return events;
@@ -213,7 +214,9 @@ SyncResult SyncEngine::Impl::clone() {
     try {
       exists = LocalDatabase::open(options_.database, LocalDatabase::Mode::tool)->state().complete;
     } catch (const StoreError& error) {
-      bool fine = error.kind == StoreErrorKind::not_found || error.kind == StoreErrorKind::not_ours;
+      bool fine = error.kind == StoreErrorKind::not_found ||
+                  error.kind == StoreErrorKind::not_ours ||
+                  error.kind == StoreErrorKind::incomplete;
       if (!fine) throw;  // whether a foreign file can take our tables, create() decides
     }
     if (exists) {
@@ -297,23 +300,32 @@ Progress SyncEngine::Impl::progress() {
   return progress_;
 }
 
+void SyncEngine::Impl::describe_file(Status& status) const {
+  std::unique_ptr<LocalDatabase> beside;
+  try {
+    beside = open_beside();
+  } catch (const StoreError& error) {
+    if (error.kind != StoreErrorKind::incomplete) throw;
+    status.complete = false;
+    return;
+  }
+  SyncState state = beside->state();
+  StoreCounters counters = beside->counters();
+  status.complete = state.complete;
+  status.pending = counters.pending + counters.in_flight;
+  status.conflicts = counters.conflicts_open;
+  status.rejections = counters.rejections;
+  status.client_id = state.client_id;
+  status.user_id = state.user_id;
+  status.server = state.server;
+  status.epoch = state.epoch;
+  status.last_sync = state.last_sync;
+  for (const LocalObject& object : beside->objects()) status.objects.push_back(object.name);
+}
+
 Status SyncEngine::Impl::status() {
   Status status;
-  translated([&] {
-    auto beside = open_beside();
-    SyncState state = beside->state();
-    StoreCounters counters = beside->counters();
-    status.complete = state.complete;
-    status.pending = counters.pending + counters.in_flight;
-    status.conflicts = counters.conflicts_open;
-    status.rejections = counters.rejections;
-    status.client_id = state.client_id;
-    status.user_id = state.user_id;
-    status.server = state.server;
-    status.epoch = state.epoch;
-    status.last_sync = state.last_sync;
-    for (const LocalObject& object : beside->objects()) status.objects.push_back(object.name);
-  });
+  translated([&] { describe_file(status); });
   std::lock_guard lock(state_mutex_);
   status.phase = progress_.phase;
   if (loop_waiting_ && status.phase == Phase::idle) status.phase = Phase::waiting;

@@ -56,6 +56,7 @@ class SyncEngine::Impl {
   LocalDatabase& database();
   Transport& transport();
   std::unique_ptr<LocalDatabase> open_beside() const;
+  void describe_file(Status& status) const;
   SessionEvents session_events();
   void note_result(const Error* error);
   void note_conflicts(const LocalDatabase& database);

@@ -76,6 +76,8 @@ constexpr StoreRule kStoreRules[] = {
      "Sync the file instead, or name a new one."},
     {StoreErrorKind::corrupt, ErrorClass::local, "file_corrupt",
      "Save the file, then clone a new one."},
+    {StoreErrorKind::incomplete, ErrorClass::local, "file_incomplete",
+     "Run `objectos-sync clone` with the same server and file again."},
     {StoreErrorKind::constraint, ErrorClass::local, "app_constraint", nullptr},
     {StoreErrorKind::invalid_input, ErrorClass::internal, "invalid_input", nullptr},
     {StoreErrorKind::internal, ErrorClass::internal, "store_internal", nullptr},

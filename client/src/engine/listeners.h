@@ -30,6 +30,11 @@ class Listeners {
     });
   }
 
+  bool empty() const {
+    std::lock_guard lock(state_->mutex);
+    return state_->callbacks.empty();
+  }
+
   void call(const Event& event) {
     std::map<std::int64_t, std::shared_ptr<Callback>> callbacks;
     {

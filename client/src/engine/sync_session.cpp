@@ -15,21 +15,21 @@ namespace {
 
 constexpr int kSerializationAttempts = 5;
 constexpr int kResyncAttempts = 2;
+// What is received before the file's write lock is taken: other programs go on writing while the
+// network is slow.
+constexpr std::size_t kHeldBackBytes = 1 << 20;
 
-PulledRow stored_form(const PullRow& row) {
-  PulledRow stored;
+PulledView stored_form(const PullRow& row) {
+  PulledView stored;
   stored.kind = row.kind;
-  stored.sequence = row.sequence;
-  stored.id = row.id.value_or("");
-  stored.object = row.object.value_or("");
-  stored.record_id = row.record_id.value_or("");
-  stored.operation = row.operation.value_or("");
-  stored.data = row.data.value_or("");
+  stored.id = row.id;
+  stored.object = row.object;
+  stored.record_id = row.record_id;
+  stored.operation = row.operation;
+  stored.data = row.data;
   stored.version = row.version;
-  stored.timestamp = row.timestamp.value_or("");
-  stored.user_id = row.user_id.value_or("");
-  stored.tag = row.tag.value_or("");
-  stored.checkpoint = row.checkpoint.value_or("");
+  stored.tag = row.tag;
+  stored.checkpoint = row.checkpoint;
   stored.has_more = row.has_more;
   return stored;
 }
@@ -86,6 +86,14 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
   hello(result);
   if (push) push_all(result);
   if (pull_rows) pull(result);
+  acknowledge();
+  enter(Phase::idle);
+  return result;
+}
+
+SyncResult SyncSession::pull_what_is_left() {
+  SyncResult result;
+  pull(result);
   acknowledge();
   enter(Phase::idle);
   return result;
@@ -169,79 +177,104 @@ void SyncSession::pull(SyncResult& result) {
   }
 }
 
-void SyncSession::receive_round(const std::string& first_checkpoint, std::vector<PulledRow>& rows) {
-  SyncState state = database_.state();
-  std::string checkpoint = first_checkpoint;
+namespace {
+
+// The page's last row, which says where the next one begins.
+PullRow checkpoint_of(const PullPage& page) {
+  PullRow last;
+  if (page.size() > 0) last = page.row(page.size() - 1);
+  if (last.kind != "checkpoint" || last.checkpoint.empty()) {
+    throw Error(ErrorClass::upgrade, "unexpected_answer",
+                "A page of the pull came without its checkpoint.");
+  }
+  return last;
+}
+
+std::size_t bytes_of(const PullPage& page) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < page.size(); ++i) bytes += page.row(i).data.size();
+  return bytes;
+}
+
+}  // namespace
+
+void SyncSession::request_page(const std::string& checkpoint) {
+  transport_.request_page(client_id_, checkpoint, limits_.page_mutations, confirmed_);
+}
+
+RoundResult SyncSession::receive_round(const std::string& first_checkpoint) {
+  std::vector<std::unique_ptr<PullPage>> held;
+  std::unique_ptr<RoundApplier> applier;
+  std::size_t held_bytes = 0;
   transport_.begin_round();
   fault_point("round_begun");
-  bool more = true;
-  while (more) {
-    std::string next;
-    transport_.page(state.client_id, checkpoint, limits_.page_mutations, database_.confirmed(),
-                    [&](const PullRow& row) {
-                      progress_.bytes += static_cast<std::int64_t>(row.data ? row.data->size() : 0);
-                      if (row.kind == "checkpoint") {
-                        next = row.checkpoint.value_or("");
-                        more = row.has_more;
-                      } else {
-                        ++progress_.pulled;
-                      }
-                      rows.push_back(stored_form(row));
-                    });
-    if (next.empty()) {
-      throw Error(ErrorClass::upgrade, "unexpected_answer",
-                  "A page of the pull came without its checkpoint.");
+  request_page(first_checkpoint);
+  for (bool more = true; more;) {
+    held.push_back(transport_.receive_page());
+    const PullRow last = checkpoint_of(*held.back());
+    more = last.has_more;
+    if (more) {
+      request_page(std::string(last.checkpoint));
+    } else {
+      transport_.end_round();
     }
-    checkpoint = next;
-    fault_point("round_page");
+    std::size_t bytes = bytes_of(*held.back());
+    held_bytes += bytes;
+    progress_.bytes += static_cast<std::int64_t>(bytes);
+    progress_.pulled += static_cast<std::int64_t>(held.back()->size()) - 1;
     enter(Phase::pulling);
+    fault_point("round_page");
+    if (!more) fault_point("round_received");
+    if (more && !applier && held_bytes < kHeldBackBytes) continue;
+    if (!applier) applier = database_.begin_round(events_.change != nullptr);
+    if (more) applier->expect_many();
+    for (const auto& page : held) {
+      for (std::size_t i = 0; i < page->size(); ++i) applier->apply(stored_form(page->row(i)));
+    }
+    held.clear();
   }
-  transport_.end_round();
+  fault_point("round_before_commit");
+  return applier->commit(iso_time(events_.now_ms()));
 }
 
 void SyncSession::pull_round(SyncResult& result) {
-  std::string checkpoint = database_.state().checkpoint;
-  // Received whole before the file's write lock is taken: other programs go on writing while
-  // the network is slow, and a round that breaks off leaves no trace.
-  std::vector<PulledRow> rows;
+  SyncState state = database_.state();
+  client_id_ = state.client_id;
+  confirmed_ = state.confirmed;
   progress_.pulled = 0;
+  RoundResult round;
   try {
-    receive_round(checkpoint.empty() ? "0" : checkpoint, rows);
+    round = receive_round(state.checkpoint.empty() ? "0" : state.checkpoint);
   } catch (...) {
     transport_.abort_round();
     throw;
   }
-  fault_point("round_received");
-  auto applier = database_.begin_round();
-  std::int64_t received = 0;
-  for (const PulledRow& row : rows) {
-    applier->apply(row);
-    if (row.kind != "checkpoint") ++received;
-  }
-  fault_point("round_before_commit");
-  RoundResult round = applier->commit(iso_time(events_.now_ms()));
   fault_point("round_after_commit");
-  result.pulled += received;
-  result.changes += static_cast<std::int64_t>(round.changes.size());
+  result.pulled += progress_.pulled;
+  result.changes += round.change_count;
   for (const LocalChange& change : round.changes) {
     events_.change({change.object, change.record_id, change.operation, std::nullopt});
   }
-  if (round.missing_rows > 0 && checkpoint != "") {
+  if (round.missing_rows > 0 && !state.checkpoint.empty()) {
     throw Error(ErrorClass::resync, "records_missing",
                 "The server changed records that this file does not hold.");
   }
 }
 
-void SyncSession::acknowledge() {
-  enter(Phase::acknowledging);
-  SyncState state = database_.state();
+std::string ack_message(const SyncState& state) {
   Json ack = Json::object();
   ack.set("client_id", Json::string(state.client_id));
   ack.set("last_sync", state.last_sync.empty() ? Json() : Json::string(state.last_sync));
   ack.set("checkpoint", state.checkpoint.empty() ? Json() : Json::string(state.checkpoint));
-  ack.set("confirmed", Json::integer(database_.confirmed()));
+  ack.set("confirmed", Json::integer(state.confirmed));
+  return write_json(ack);
+}
+
+void SyncSession::acknowledge() {
+  enter(Phase::acknowledging);
   fault_point("ack_before");
-  transport_.ack(write_json(ack));
+  transport_.request_ack(ack_message(database_.state()));
+  transport_.receive_ack();
   fault_point("ack_after");
 }
 

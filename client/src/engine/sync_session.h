@@ -2,7 +2,10 @@
 //
 // Invariants:
 //  - a batch is frozen in the file before its first byte is sent; verdicts are stored in one
-//    transaction; a round is applied in one transaction after it was received whole;
+//    transaction;
+//  - a round is applied in one transaction. Its first pages are held back (a MiB), so that a short
+//    round takes the file's write lock only when it has all; a longer one is applied page by page,
+//    while the server works on the next, and needs no more memory than that;
 //  - after any throw the file is as before the failed step; the next run goes on from there.
 // Threads: one thread at a time. Errors: objectos::Error and StoreError.
 #pragma once
@@ -22,7 +25,7 @@ struct SessionEvents {
   std::function<void(const Progress&)> progress;
   std::function<void(const Verdict&)> verdict;
   std::function<void(const RejectedMutation&)> rejection;
-  std::function<void(const Change&)> change;
+  std::function<void(const Change&)> change;  // may be empty: nobody listens
   std::function<void(LogLevel, const std::string&)> log;
   std::function<std::int64_t()> now_ms;
 };
@@ -41,6 +44,8 @@ class SyncSession {
   // hello, then what is asked for, then ack. An invalid checkpoint or a new server history
   // makes it read the replica anew, keeping the queue.
   SyncResult run(bool push, bool pull);
+  // The end of a clone: the objects that the snapshot left out, by a round, then ack.
+  SyncResult pull_what_is_left();
 
  private:
   void hello(SyncResult& result);
@@ -48,7 +53,8 @@ class SyncSession {
   void push_batch(const std::vector<QueuedMutation>& batch, SyncResult& result);
   void pull(SyncResult& result);
   void pull_round(SyncResult& result);
-  void receive_round(const std::string& checkpoint, std::vector<PulledRow>& rows);
+  RoundResult receive_round(const std::string& checkpoint);
+  void request_page(const std::string& checkpoint);
   void acknowledge();
   void enter(Phase phase);
 
@@ -57,6 +63,8 @@ class SyncSession {
   SessionLimits limits_;
   SessionEvents& events_;
   Progress progress_;
+  std::string client_id_;       // of the round under way,
+  std::int64_t confirmed_ = 0;  // as they were when it began
 };
 
 struct CloneRequest {
@@ -69,6 +77,9 @@ struct CloneRequest {
 std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRequest& request,
                                              SessionLimits limits, SessionEvents& events,
                                              SyncResult& result);
+
+// What sync_ack() is told: how far this file is.
+std::string ack_message(const SyncState& state);
 
 // A random UUID (version 4).
 std::string new_client_id();

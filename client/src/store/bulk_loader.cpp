@@ -7,12 +7,17 @@
 namespace objectos {
 namespace {
 
+// Keys may come in any order: the index that they go to should stay in memory for long.
+constexpr int cache_mib = 96;
+
 class StoreLoader : public BulkLoader {
  public:
   explicit StoreLoader(Store& store) : store_(store), transaction_(store.database()) {
+    store_.begin_bulk(cache_mib);
     for (const auto& object : store.objects())
       run_sql(store.database(), drop_triggers_sql(object.name));
   }
+  ~StoreLoader() override { store_.end_bulk(); }
   void begin_object(const std::string& name) override {
     const LocalObject& object = store_.writer(name).object();
     std::string names, values;
@@ -32,10 +37,10 @@ class StoreLoader : public BulkLoader {
     if (std::isinf(value)) return bind_text(value > 0 ? "Infinity" : "-Infinity");
     sqlite3_bind_double(insert_.handle(), at_++, value);
   }
-  void bind_text(std::string_view value) override { insert_.bind(at_++, value); }
+  void bind_text(std::string_view value) override { insert_.bind_view(at_++, value); }
   void bind_blob(std::string_view value) override {
     sqlite3_bind_blob64(insert_.handle(), at_++, value.empty() ? "" : value.data(), value.size(),
-                        SQLITE_TRANSIENT);
+                        SQLITE_STATIC);
   }
   void end_row() override {
     insert_.run();
@@ -43,15 +48,19 @@ class StoreLoader : public BulkLoader {
     rows_++;
   }
   int64_t rows() const override { return rows_; }
-  void finish(const std::string& checkpoint, const std::string& synced_at) override {
+  void finish(const std::string& checkpoint, const std::string& synced_at, bool complete) override {
     insert_ = Statement();
     for (const auto& object : store_.objects())
       run_sql(store_.database(), create_triggers_sql(object));
     Statement state(store_.database(),
-                    "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=1");
-    state.bind(1, std::string_view(checkpoint)).bind(2, std::string_view(synced_at)).run();
+                    "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=?");
+    state.bind(1, std::string_view(checkpoint)).bind(2, std::string_view(synced_at));
+    state.bind(3, static_cast<int64_t>(complete)).run();
+    state = Statement();
     fault_point("store.load.before_commit");
     transaction_.commit();
+    store_.end_bulk();
+    if (complete) store_.publish();
     fault_point("store.load.after_commit");
   }
 

@@ -57,15 +57,17 @@ class Scanner {
 
  private:
   void skip_scalar() {
-    while (at_ < text_.size() &&
-           std::string_view(",]} \n\r\t").find(text_[at_]) == std::string_view::npos)
+    while (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '}' && text_[at_] != ']' &&
+           text_[at_] != ' ' && text_[at_] != '\n' && text_[at_] != '\r' && text_[at_] != '\t')
       at_++;
   }
   void skip_string() {
-    for (at_++; at_ < text_.size() && text_[at_] != '"'; at_++)
-      if (text_[at_] == '\\') at_++;
-    if (at_ >= text_.size()) bad(text_);
-    at_++;
+    const char* data = text_.data();
+    const size_t size = text_.size();
+    size_t at = at_ + 1;
+    while (at < size && data[at] != '"') at += data[at] == '\\' ? 2 : 1;
+    if (at >= size) bad(text_);
+    at_ = at + 1;
   }
   std::string_view text_;
   size_t at_ = 0;
@@ -95,6 +97,32 @@ void put_utf8(std::string& out, unsigned code) {
 }
 
 }  // namespace
+
+JsonSlices::JsonSlices(const RawMembers& members) {
+  for (const auto& [name, raw] : members) slices_.push_back({name, raw});
+}
+
+const std::vector<JsonSlice>& JsonSlices::parse(std::string_view text) {
+  slices_.clear();
+  unescaped_.clear();
+  Scanner scan(text);
+  scan.need('{');
+  if (!scan.take('}')) {
+    do {
+      if (scan.peek() != '"') bad(text);
+      std::string_view name = scan.value();
+      if (name.find('\\') != std::string_view::npos)
+        name = unescaped_.emplace_back(json_unquote(name));
+      else
+        name = name.substr(1, name.size() - 2);
+      scan.need(':');
+      slices_.push_back({name, scan.value()});
+    } while (scan.take(','));
+    scan.need('}');
+  }
+  scan.end();
+  return slices_;
+}
 
 RawMembers json_members(std::string_view text) {
   Scanner scan(text);

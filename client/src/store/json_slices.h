@@ -3,6 +3,7 @@
 // Throws StoreError(invalid_input) where the text is not JSON at the level that is looked at.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,23 @@ namespace objectos {
 
 using RawMember = std::pair<std::string, std::string>;  // name (unescaped), raw value text
 using RawMembers = std::vector<RawMember>;
+
+// The members of one object as views into its text, for rows that are read once and in bulk. Names
+// with escapes live here; everything lasts until the next parse().
+struct JsonSlice {
+  std::string_view name, raw;
+};
+class JsonSlices {
+ public:
+  JsonSlices() = default;
+  explicit JsonSlices(const RawMembers& members);  // views into these
+  const std::vector<JsonSlice>& parse(std::string_view object);
+  const std::vector<JsonSlice>& slices() const { return slices_; }
+
+ private:
+  std::vector<JsonSlice> slices_;
+  std::deque<std::string> unescaped_;
+};
 
 RawMembers json_members(std::string_view text);                 // of an object
 std::vector<std::string> json_elements(std::string_view text);  // of an array

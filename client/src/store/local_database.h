@@ -37,6 +37,7 @@ enum class StoreErrorKind {
   exists,         // create() on a file that is one of ours already, or a table name is taken
   corrupt,        // SQLite says the file is damaged
   constraint,     // a UNIQUE index of the app's refuses what the server holds
+  incomplete,     // its initial sync was interrupted
   invalid_input,  // a row, schema or verdict that does not fit
   internal,
 };
@@ -78,6 +79,27 @@ struct PulledRow {
   std::optional<int64_t> version;
   std::string timestamp, user_id, tag, checkpoint;
   bool has_more = false;
+};
+
+// The same, as views into a page that outlives the call it is given to.
+struct PulledView {
+  std::string_view kind, id, object, record_id, operation, data;
+  std::optional<int64_t> version;
+  std::string_view tag, checkpoint;
+  bool has_more = false;
+
+  PulledView() = default;
+  explicit PulledView(const PulledRow& row)
+      : kind(row.kind),
+        id(row.id),
+        object(row.object),
+        record_id(row.record_id),
+        operation(row.operation),
+        data(row.data),
+        version(row.version),
+        tag(row.tag),
+        checkpoint(row.checkpoint),
+        has_more(row.has_more) {}
 };
 
 // One row of sync_push().
@@ -145,7 +167,8 @@ struct LocalDifference {
 };
 
 struct RoundResult {
-  std::vector<LocalChange> changes;
+  std::vector<LocalChange> changes;  // only if they were asked for
+  int64_t change_count = 0;
   std::vector<std::string> acknowledged;  // mutation ids that left the queue
   bool schema_changed = false;
   int64_t missing_rows = 0;  // an update named a record this file has not: re-read is needed
@@ -157,13 +180,17 @@ struct RoundResult {
 class RoundApplier {
  public:
   virtual ~RoundApplier() = default;
-  virtual void apply(const PulledRow& row) = 0;
+  virtual void apply(const PulledView& row) = 0;
+  void apply(const PulledRow& row) { apply(PulledView(row)); }
+  // More than one page comes: called between pages, lets a long round work on a bigger scale.
+  virtual void expect_many() = 0;
   // synced_at: ISO time for last_sync. Throws and rolls back when no checkpoint row came.
   virtual RoundResult commit(const std::string& synced_at) = 0;
 };
 
 // Fills the object tables for the initial sync or a resync. Values go in schema column order, then
-// `_version`; each bind_* moves on to the next column. Destroyed without finish(): the file stays
+// `_version`; each bind_* moves on to the next column; texts and blobs must live until end_row().
+// Destroyed without finish(): the file stays
 // marked incomplete (a resync in an existing file is rolled back).
 class BulkLoader {
  public:
@@ -176,8 +203,11 @@ class BulkLoader {
   virtual void bind_blob(std::string_view value) = 0;
   virtual void end_row() = 0;
   virtual int64_t rows() const = 0;
-  // Creates indexes and triggers, stores the checkpoint, marks the file complete and durable.
-  virtual void finish(const std::string& checkpoint, const std::string& synced_at) = 0;
+  // Creates indexes and triggers, stores the checkpoint. `complete`: nothing is left to read, so
+  // the file is marked complete, durable and under its name; otherwise the next round's commit does
+  // it.
+  virtual void finish(const std::string& checkpoint, const std::string& synced_at,
+                      bool complete = true) = 0;
 };
 
 class LocalDatabase {
@@ -195,6 +225,8 @@ class LocalDatabase {
   // The file may exist with the app's own tables; they survive, unless the file says that it is
   // another program's (application_id, user_version: not_ours). It is incomplete until a
   // BulkLoader (or a first committed round) finished. An incomplete file of ours is made anew.
+  // A file that does not exist is made beside its place (path + "-cloning") and comes under its
+  // name when it is complete and on the disk; until then open() says StoreErrorKind::incomplete.
   static std::unique_ptr<LocalDatabase> create(const CreateOptions& options);
   static std::unique_ptr<LocalDatabase> open(const std::string& path, Mode mode);
   // Drops what is ours but the object tables' user columns; a plain SQLite file remains.
@@ -213,7 +245,8 @@ class LocalDatabase {
   virtual void forget_checkpoint() = 0;
 
   virtual std::unique_ptr<BulkLoader> begin_load() = 0;
-  virtual std::unique_ptr<RoundApplier> begin_round() = 0;
+  // `list_changes`: RoundResult names every change, at the cost of their memory.
+  virtual std::unique_ptr<RoundApplier> begin_round(bool list_changes = true) = 0;
 
   // --- the queue
   virtual StoreCounters counters() const = 0;

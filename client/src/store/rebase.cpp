@@ -74,7 +74,7 @@ void Store::rebase(const std::string& object, const std::string& record_id) {
   if (knows(object)) {
     RowWriter& table = writer(object);
     table.remove(record_id, std::nullopt);
-    if (row) table.upsert(*row, version, !pending, true);
+    if (row) table.upsert(JsonSlices(*row).slices(), version, !pending, true);
   }
   if (pending) return;
   Statement drop(database_, "DELETE FROM _base WHERE object=? AND record_id=?");

@@ -10,20 +10,31 @@
 namespace objectos {
 namespace {
 
+constexpr int long_round_cache_mib = 32;
+
 class StoreRound : public RoundApplier {
  public:
-  explicit StoreRound(Store& store)
-      : store_(store), transaction_(store.database()), applying_(store) {
+  StoreRound(Store& store, bool list_changes)
+      : store_(store),
+        list_changes_(list_changes),
+        transaction_(store.database()),
+        applying_(store),
+        conflicts_open_(!store.conflicts(true).empty()) {
     Statement rows(store_.database(), "SELECT object,record_id FROM _base");
     while (rows.step()) based_.insert(rows.text(0) + '\x1f' + rows.text(1));
     run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
   }
 
-  void apply(const PulledRow& row) override {
+  ~StoreRound() override { store_.end_bulk(); }
+
+  void expect_many() override { store_.begin_bulk(long_round_cache_mib); }
+
+  void apply(const PulledView& row) override {
     if (row.kind == "mutation") return mutation(row);
     if (row.kind == "acknowledgement") return acknowledgement(row);
     if (row.kind == "schema") {
-      store_.migrate_tables(row.data);
+      writer_ = nullptr;
+      store_.migrate_tables(std::string(row.data));
       result_.schema_changed = true;
     } else if (row.kind == "reread") {
       reread(row);
@@ -38,13 +49,31 @@ class StoreRound : public RoundApplier {
       result_.checkpoint = row.checkpoint;
       result_.has_more = row.has_more;
     } else {
-      throw StoreError(StoreErrorKind::invalid_input, "a pulled row of unknown kind", row.kind);
+      throw StoreError(StoreErrorKind::invalid_input, "a pulled row of unknown kind",
+                       std::string(row.kind));
     }
   }
 
   RoundResult commit(const std::string& synced_at) override {
     if (!checkpoint_)
       throw StoreError(StoreErrorKind::invalid_input, "the round ended without a checkpoint");
+    drop_judged();
+    for (const auto& [object, record_id] : touched_) store_.rebase(object, record_id);
+    end_conflicts_of_deleted();
+    remember_checkpoint(synced_at);
+    applying_.done();
+    fault_point("store.round.before_commit");
+    transaction_.commit();
+    tag_ = Statement();
+    seen_ = Statement();
+    store_.end_bulk();
+    store_.publish();
+    fault_point("store.round.after_commit");
+    return std::move(result_);
+  }
+
+ private:
+  void drop_judged() {
     Statement gone(store_.database(),
                    "DELETE FROM _mutations WHERE state='judged' AND synced=2 RETURNING id,object,"
                    "record_id");
@@ -52,78 +81,88 @@ class StoreRound : public RoundApplier {
       result_.acknowledged.push_back(gone.text(0));
       touched_.insert({gone.text(1), gone.text(2)});
     }
-    for (const auto& [object, record_id] : touched_) store_.rebase(object, record_id);
-    end_conflicts_of_deleted();
+  }
+
+  void remember_checkpoint(const std::string& synced_at) {
     Statement state(store_.database(),
                     "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=1");
     state.bind(1, std::string_view(result_.checkpoint)).bind(2, std::string_view(synced_at)).run();
-    applying_.done();
-    fault_point("store.round.before_commit");
-    transaction_.commit();
-    fault_point("store.round.after_commit");
-    return std::move(result_);
   }
 
- private:
-  bool based(const PulledRow& row) const {
-    return !based_.empty() && based_.count(row.object + '\x1f' + row.record_id) > 0;
+  bool based(std::string_view object, std::string_view record_id) const {
+    if (based_.empty()) return false;
+    return based_.count(std::string(object) + '\x1f' + std::string(record_id)) > 0;
+  }
+  bool based(const PulledView& row) const { return based(row.object, row.record_id); }
+
+  void note(std::string_view object, std::string_view record_id, const char* operation) {
+    ++result_.change_count;
+    if (conflicts_open_ && std::string_view(operation) == "delete")
+      deleted_.emplace_back(object, record_id);
+    if (list_changes_)
+      result_.changes.push_back({std::string(object), std::string(record_id), operation});
+  }
+
+  RowWriter& writer(std::string_view object) {
+    if (writer_ == nullptr || writer_->object().name != object)
+      writer_ = &store_.writer(std::string(object));
+    return *writer_;
   }
 
   // `whole`: the row is read again from the server, whose history may not be the one that gave out
   // the version held here (a restore): it counts whatever its version.
-  void set_base(const PulledRow& row, const std::string& operation, const std::string& data,
+  void set_base(const PulledView& row, std::string_view operation, std::string_view data,
                 bool whole = false) {
-    touched_.insert({row.object, row.record_id});
+    touched_.insert({std::string(row.object), std::string(row.record_id)});
     Statement read(store_.database(),
                    "SELECT image,version FROM _base WHERE object=? AND record_id=?");
-    read.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id));
+    read.bind(1, row.object).bind(2, row.record_id);
     if (!read.step()) return;
     if (!whole && row.version && read.integer(1) > *row.version) return;
     Row image;
     if (!read.is_null(0)) image = json_members(read.text(0));
     read.reset();
-    image = applied(std::move(image), operation, data.empty() ? RawMembers() : json_members(data));
+    image = applied(std::move(image), std::string(operation),
+                    data.empty() ? RawMembers() : json_members(data));
     Statement write(store_.database(),
                     "UPDATE _base SET image=?,version=? WHERE object=? AND record_id=?");
     if (image)
       write.bind(1, std::string_view(json_object(*image)));
     else
       write.bind_null(1);
-    write.bind(2, row.version).bind(3, std::string_view(row.object));
-    write.bind(4, std::string_view(row.record_id)).run();
+    write.bind(2, row.version).bind(3, row.object).bind(4, row.record_id).run();
   }
 
-  void mutation(const PulledRow& row) {
+  void mutation(const PulledView& row) {
     if (!row.tag.empty()) {
-      Statement tag(store_.database(), "INSERT OR REPLACE INTO _tags VALUES(?,?,?)");
-      tag.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id));
-      tag.bind(3, std::string_view(row.tag)).run();
+      Statement& tag = kept(tag_, "INSERT OR REPLACE INTO _tags VALUES(?,?,?)");
+      tag.bind_view(1, row.object).bind_view(2, row.record_id).bind_view(3, row.tag).run();
     }
-    const bool whole = rereading_.count(row.object) > 0 && row.operation == "insert";
-    if (rereading_.count(row.object) > 0) seen(row);
-    result_.changes.push_back(
-        {row.object, row.record_id, row.operation == "delete" ? "delete" : "upsert"});
+    const bool rereading = !rereading_.empty() && rereading_.count(std::string(row.object)) > 0;
+    const bool whole = rereading && row.operation == "insert";
+    if (rereading) seen(row);
+    note(row.object, row.record_id, row.operation == "delete" ? "delete" : "upsert");
     if (based(row)) return set_base(row, row.operation, row.data, whole);
-    RowWriter& table = store_.writer(row.object);
+    RowWriter& table = writer(row.object);
     if (row.operation == "delete") {
       table.remove(row.record_id, row.version);
       is_here(row);
     } else if (row.operation == "insert") {
-      table.upsert(json_members(row.data), row.version, true, whole);
+      table.upsert(slices_.parse(row.data), row.version, true, whole);
       is_here(row);
-    } else if (!table.update(row.record_id, json_members(row.data), row.version)) {
-      missing_.insert({row.object, row.record_id});
+    } else if (!table.update(row.record_id, slices_.parse(row.data), row.version)) {
+      missing_.insert({std::string(row.object), std::string(row.record_id)});
     }
     result_.missing_rows = static_cast<int64_t>(missing_.size());
   }
 
   // A nested statement is logged before the outer one, so a page may end between a record's update
   // and its insert: the whole row comes with the next page of the round.
-  void is_here(const PulledRow& row) {
-    if (!missing_.empty()) missing_.erase({row.object, row.record_id});
+  void is_here(const PulledView& row) {
+    if (!missing_.empty()) missing_.erase({std::string(row.object), std::string(row.record_id)});
   }
 
-  void acknowledgement(const PulledRow& row) {
+  void acknowledgement(const PulledView& row) {
     const std::optional<QueuedMutation> found = queued(row.id);
     if (!found) return;
     RawMembers data = row.data.empty() ? RawMembers() : json_members(row.data);
@@ -141,47 +180,55 @@ class StoreRound : public RoundApplier {
   }
 
   // No index on ids: every local write would pay for it. The first acknowledgement reads them all.
-  std::optional<QueuedMutation> queued(const std::string& id) {
+  std::optional<QueuedMutation> queued(std::string_view id) {
     if (!numbers_read_) {
       Statement rows(store_.database(), "SELECT id,client_sequence FROM _mutations");
       while (rows.step()) numbers_.emplace(rows.text(0), rows.integer(1));
       numbers_read_ = true;
     }
-    const auto found = numbers_.find(id);
+    const auto found = numbers_.find(std::string(id));
     if (found == numbers_.end()) return std::nullopt;
     return store_.queued_number(found->second);
   }
 
-  void seen(const PulledRow& row) {
-    Statement mark(store_.database(), "INSERT OR IGNORE INTO _reread VALUES(?,?)");
-    mark.bind(1, std::string_view(row.object)).bind(2, std::string_view(row.record_id)).run();
+  void seen(const PulledView& row) {
+    Statement& mark = kept(seen_, "INSERT OR IGNORE INTO _reread VALUES(?,?)");
+    mark.bind_view(1, row.object).bind_view(2, row.record_id).run();
   }
 
-  void drop(const std::string& object, const std::string& record_id,
-            std::optional<int64_t> version) {
-    PulledRow row;
+  // Of the rows that come in bulk: prepared once a round.
+  Statement& kept(Statement& statement, const char* sql) {
+    if (statement.handle() == nullptr) statement = Statement(store_.database(), sql);
+    return statement;
+  }
+
+  void drop(std::string_view object, std::string_view record_id, std::optional<int64_t> version) {
+    note(object, record_id, "delete");
+    if (!based(object, record_id)) {
+      writer(object).remove(record_id, version);
+      return;
+    }
+    PulledView row;
     row.object = object, row.record_id = record_id, row.version = version;
-    result_.changes.push_back({object, record_id, "delete"});
-    if (based(row)) return set_base(row, "delete", "");
-    store_.writer(object).remove(record_id, version);
+    set_base(row, "delete", "");
   }
 
-  std::vector<std::string> column_of(const std::string& sql, const std::string& object) {
+  std::vector<std::string> column_of(const std::string& sql, std::string_view object) {
     Statement rows(store_.database(), sql);
-    if (sqlite3_bind_parameter_count(rows.handle()) > 0) rows.bind(1, std::string_view(object));
+    if (sqlite3_bind_parameter_count(rows.handle()) > 0) rows.bind(1, object);
     std::vector<std::string> found;
     while (rows.step()) found.push_back(rows.text(0));
     return found;
   }
 
-  void reread(const PulledRow& row) {
+  void reread(const PulledView& row) {
     Statement clear(store_.database(), "DELETE FROM _reread WHERE object=?");
     if (row.operation == "begin") {
-      rereading_.insert(row.object);
-      clear.bind(1, std::string_view(row.object)).run();
+      rereading_.insert(std::string(row.object));
+      clear.bind(1, row.object).run();
       return;
     }
-    const LocalObject& object = store_.writer(row.object).object();
+    const LocalObject& object = writer(row.object).object();
     std::string not_sent = " NOT IN (SELECT record_id FROM _reread WHERE object=?1)";
     std::string id = record_id_sql(object, "t");
     for (const auto& gone : column_of("SELECT " + id + " FROM " + quote_name(object.name) +
@@ -191,60 +238,62 @@ class StoreRound : public RoundApplier {
     for (const auto& gone : column_of(
              "SELECT record_id FROM _base WHERE object=?1 AND record_id" + not_sent, row.object))
       drop(row.object, gone, std::nullopt);
-    rereading_.erase(row.object);
-    clear.bind(1, std::string_view(row.object)).run();
+    rereading_.erase(std::string(row.object));
+    clear.bind(1, row.object).run();
   }
 
-  void truncate(const PulledRow& row) {
-    store_.writer(row.object).remove_older(row.version);
+  void truncate(const PulledView& row) {
+    writer(row.object).remove_older(row.version);
     for (const auto& id :
          column_of("SELECT record_id FROM _base WHERE object=?1 AND coalesce(version,0)<" +
                        (row.version ? std::to_string(*row.version) : "9223372036854775807"),
                    row.object))
       drop(row.object, id, row.version);
-    result_.changes.push_back({row.object, "", "delete"});
+    note(row.object, "", "delete");
   }
 
-  void removal(const PulledRow& row) {
+  void removal(const PulledView& row) {
     if (row.tag.empty()) return drop(row.object, row.record_id, std::nullopt);
     std::string object, id;
     {
       Statement tag(store_.database(), "DELETE FROM _tags WHERE tag=? RETURNING object,record_id");
-      tag.bind(1, std::string_view(row.tag));
+      tag.bind(1, row.tag);
       if (!tag.step()) return;
       object = tag.text(0), id = tag.text(1);
     }
     drop(object, id, std::nullopt);
   }
 
-  void conflict(const PulledRow& row) {
+  void conflict(const PulledView& row) {
     RawMembers data = json_members(row.data);
     Statement keep(store_.database(), "INSERT OR REPLACE INTO _conflicts VALUES(?,?,?,?,?,?,?,?)");
     int at = 1;
     for (const char* name :
          {"conflict_id", "mutation_id", "object", "record_id", "reason", "status", "resolution"})
       keep.bind_text_or_null(at++, json_text(data, name));
-    keep.bind(at, std::string_view(row.data)).run();
+    keep.bind(at, row.data).run();
+    conflicts_open_ = true;
   }
 
   // The server sends no conflict of a record that is gone; it has ended it.
   void end_conflicts_of_deleted() {
-    if (store_.conflicts(true).empty()) return;
     Statement end(
         store_.database(),
         "UPDATE _conflicts SET status='resolved',resolution='deleted' WHERE status='open' "
         "AND object=?1 AND (record_id=?2 OR ?2='')");
-    for (const auto& change : result_.changes) {
-      if (change.operation != "delete") continue;
-      end.bind(1, std::string_view(change.object))
-          .bind(2, std::string_view(change.record_id))
-          .run();
-    }
+    for (const auto& [object, record_id] : deleted_)
+      end.bind(1, std::string_view(object)).bind(2, std::string_view(record_id)).run();
   }
 
   Store& store_;
+  const bool list_changes_;
   WriteTransaction transaction_;
   Applying applying_;
+  bool conflicts_open_;  // some are or came: what is deleted is remembered
+  std::vector<std::pair<std::string, std::string>> deleted_;
+  RowWriter* writer_ = nullptr;  // of the last row's object
+  JsonSlices slices_;
+  Statement tag_, seen_;
   std::unordered_set<std::string> based_;
   std::unordered_map<std::string, int64_t> numbers_;  // mutation id → client_sequence
   bool numbers_read_ = false;
@@ -257,8 +306,8 @@ class StoreRound : public RoundApplier {
 
 }  // namespace
 
-std::unique_ptr<RoundApplier> Store::begin_round() {
-  return std::make_unique<StoreRound>(*this);
+std::unique_ptr<RoundApplier> Store::begin_round(bool list_changes) {
+  return std::make_unique<StoreRound>(*this, list_changes);
 }
 
 }  // namespace objectos

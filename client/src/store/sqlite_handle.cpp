@@ -64,6 +64,11 @@ Statement& Statement::bind(int at, std::string_view text) {
                             SQLITE_TRANSIENT, SQLITE_UTF8));
   return *this;
 }
+Statement& Statement::bind_view(int at, std::string_view text) {
+  check(sqlite3_bind_text64(handle_, at, text.data() == nullptr ? "" : text.data(), text.size(),
+                            SQLITE_STATIC, SQLITE_UTF8));
+  return *this;
+}
 Statement& Statement::bind(int at, int64_t value) {
   check(sqlite3_bind_int64(handle_, at, value));
   return *this;

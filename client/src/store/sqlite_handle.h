@@ -24,6 +24,8 @@ class Statement {
   ~Statement() { sqlite3_finalize(handle_); }
 
   Statement& bind(int at, std::string_view text);
+  // The text must live until the statement has run.
+  Statement& bind_view(int at, std::string_view text);
   Statement& bind(int at, int64_t value);
   Statement& bind(int at, std::optional<int64_t> value);
   Statement& bind_null(int at);

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <map>
+#include <optional>
 
 #include "../fault_point.h"
 #include "app_indexes.h"
@@ -53,28 +55,63 @@ void require_writable_place(const std::string& path) {
                    "Name a file made by clone.");
 }
 
+bool anything_at(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+// Where a new file is made.
+std::string beside(const std::string& path) {
+  return path + "-cloning";
+}
+
+[[noreturn]] void throw_not_written(const std::string& path) {
+  throw StoreError(StoreErrorKind::disk_full, "the local database could not be written",
+                   path + ": " + std::strerror(errno),
+                   "Free disk space and sync again; nothing was changed.");
+}
+
+// Waits until what was written to the file (or the names in the directory) is on the disk.
+void flush(const std::string& path) {
+  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) throw_not_written(path);
+  int failed = ::fsync(file);
+  ::close(file);
+  if (failed != 0) throw_not_written(path);
+}
+
 }  // namespace
 
 Store::~Store() {
   writers_.clear();
   sqlite3_close_v2(database_);
+  // Left as a sign that a clone was begun; what it holds is of no use.
+  if (beside_) (void)!::truncate(beside(path_).c_str(), 0);
   if (lock_file_ >= 0) ::close(lock_file_);
+}
+
+void Store::open_file(const std::string& file, int flags) {
+  int code = sqlite3_open_v2(file.c_str(), &database_, flags, nullptr);
+  if (code != SQLITE_OK) throw_sqlite(database_, code);
+  sqlite3_busy_timeout(database_, 10000);
 }
 
 // Nothing is made beside a file before it is known to be ours.
 void Store::connect(const std::string& path, Mode mode, bool may_create) {
+  path_ = path;
   const Found found = look_at(path);
   if (found == Found::something_else)
     throw StoreError(StoreErrorKind::not_ours, path + " is a directory or a device, not a file", {},
                      "Name a file.");
+  if (found == Found::nothing && !may_create && anything_at(beside(path)))
+    throw StoreError(StoreErrorKind::incomplete, "the initial sync of " + path + " has not ended",
+                     {}, "Run clone with the same server and file again.");
   if (found == Found::nothing && !may_create)
     throw StoreError(StoreErrorKind::not_found, "there is no local database " + path, {},
                      "Make one with clone.");
   if (mode == Mode::engine) require_writable_place(path);
-  int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
-  int code = sqlite3_open_v2(path.c_str(), &database_, flags, nullptr);
-  if (code != SQLITE_OK) throw_sqlite(database_, code);
-  sqlite3_busy_timeout(database_, 10000);
+  if (found == Found::nothing) return build_beside(path);
+  open_file(path, SQLITE_OPEN_READWRITE);
   int64_t owner = pragma(database_, "application_id"), format = pragma(database_, "user_version");
   if (owner != application_id && !may_create) refuse_foreign(path);
   if (owner != application_id && (owner != 0 || format != 0))
@@ -86,13 +123,13 @@ void Store::connect(const std::string& path, Mode mode, bool may_create) {
     throw StoreError(StoreErrorKind::newer_format, path + " was written by a newer version", {},
                      "Install that version.");
   if (mode == Mode::engine) take_engine_lock(path);
-  run_sql(database_, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+  serve();
   // One connection checkpoints: several at once could damage the WAL in SQLite before 3.51.3.
   if (mode == Mode::tool) run_sql(database_, "PRAGMA wal_autocheckpoint=0");
 }
 
 void Store::take_engine_lock(const std::string& path) {
-  if (sqlite3_db_readonly(database_, "main") == 1)
+  if (database_ != nullptr && sqlite3_db_readonly(database_, "main") == 1)
     throw StoreError(StoreErrorKind::read_only, path + " is read-only");
   lock_file_ = ::open((path + "-engine-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_file_ < 0 && errno == ENOSPC)
@@ -104,6 +141,64 @@ void Store::take_engine_lock(const std::string& path) {
                      "Only one engine may sync a file at a time: stop the other one.");
 }
 
+void Store::serve() {
+  run_sql(database_, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+}
+
+// Nobody else can see the file and nobody keeps it after a crash: it needs no journal on the disk
+// and no fsync before its last one.
+void Store::build_beside(const std::string& path) {
+  std::string file = beside(path);
+  take_engine_lock(path);
+  if (::unlink(file.c_str()) != 0 && errno != ENOENT) throw_not_written(file);
+  beside_ = true;
+  open_file(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  run_sql(database_,
+          "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;");
+}
+
+void Store::publish() {
+  if (!beside_) return;
+  std::string file = beside(path_), directory = path_.substr(0, path_.find_last_of('/') + 1);
+  writers_.clear();
+  // The header alone is changed by this; the WAL itself goes with the connection.
+  run_sql(database_, "PRAGMA journal_mode=WAL;");
+  int code = sqlite3_close(database_);
+  if (code != SQLITE_OK) throw_sqlite(database_, code);
+  database_ = nullptr;
+  flush(file);
+  fault_point("store.publish.before_rename");
+  if (look_at(path_) != Found::nothing)
+    throw StoreError(StoreErrorKind::exists, path_ + " was made by another program meanwhile", {},
+                     "Clone into another file.");
+  if (std::rename(file.c_str(), path_.c_str()) != 0) throw_not_written(path_);
+  beside_ = false;
+  fault_point("store.publish.after_rename");
+  flush(directory.empty() ? "." : directory);
+  open_file(path_, SQLITE_OPEN_READWRITE);
+  serve();
+  indexes_seen_ = -1;
+}
+
+void Store::begin_bulk(int cache_mib) {
+  if (bulk_) return;
+  bulk_ = true;
+  run_sql(database_, "PRAGMA cache_size=-" + std::to_string(cache_mib * 1024));
+  Statement others(database_,
+                   "SELECT 1 FROM sqlite_master WHERE type='trigger' AND name NOT LIKE "
+                   "'\\_queue\\_%' ESCAPE '\\'");
+  if (!others.step())
+    sqlite3_db_config(database_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, static_cast<int*>(nullptr));
+}
+
+void Store::end_bulk() noexcept {
+  if (!bulk_) return;
+  bulk_ = false;
+  sqlite3_db_config(database_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, static_cast<int*>(nullptr));
+  sqlite3_exec(database_, "PRAGMA cache_size=-2000", nullptr, nullptr, nullptr);
+  sqlite3_db_release_memory(database_);
+}
+
 void Store::load_schema() {
   writers_.clear();
   std::string schema = state().schema;
@@ -113,29 +208,34 @@ void Store::load_schema() {
 std::unique_ptr<LocalDatabase> LocalDatabase::create(const CreateOptions& options) {
   auto store = std::make_unique<Store>();
   store->connect(options.path, Mode::engine, true);
-  sqlite3* database = store->database();
-  WriteTransaction transaction(database);
-  if (pragma(database, "application_id") == application_id) {
-    if (store->state().complete)
+  store->create_tables(options);
+  store->load_schema();
+  return store;
+}
+
+void Store::create_tables(const CreateOptions& options) {
+  WriteTransaction transaction(database_);
+  if (pragma(database_, "application_id") == application_id) {
+    if (state().complete)
       throw StoreError(StoreErrorKind::exists, options.path + " is a local database already", {},
                        "Sync it, or clone into another file.");
-    store->load_schema();
-    for (const auto& object : store->objects())
-      run_sql(database, "DROP TABLE IF EXISTS " + quote_name(object.name));
-    run_sql(database, drop_system_tables_sql);
+    load_schema();
+    for (const auto& object : objects())
+      run_sql(database_, "DROP TABLE IF EXISTS " + quote_name(object.name));
+    run_sql(database_, drop_system_tables_sql);
   }
   for (const auto& object : parse_schema(options.schema)) {
-    Statement taken(database, "SELECT 1 FROM sqlite_master WHERE name=? COLLATE NOCASE");
+    Statement taken(database_, "SELECT 1 FROM sqlite_master WHERE name=? COLLATE NOCASE");
     taken.bind(1, std::string_view(object.name));
     if (taken.step())
       throw StoreError(StoreErrorKind::exists, "the file has a table named " + object.name, {},
                        "Rename it, or clone into another file.");
-    run_sql(database, create_table_sql(object, object.name));
+    run_sql(database_, create_table_sql(object, object.name));
   }
-  run_sql(database, system_tables_sql);
-  run_sql(database, "PRAGMA application_id=" + std::to_string(application_id) +
-                        "; PRAGMA user_version=" + std::to_string(file_format));
-  Statement state(database,
+  run_sql(database_, system_tables_sql);
+  run_sql(database_, "PRAGMA application_id=" + std::to_string(application_id) +
+                         "; PRAGMA user_version=" + std::to_string(file_format));
+  Statement state(database_,
                   "INSERT INTO _sync_state(client_id,user_id,epoch,server,schema) VALUES"
                   "(?,?,?,?,?)");
   state.bind(1, std::string_view(options.client_id)).bind(2, std::string_view(options.user_id));
@@ -144,8 +244,6 @@ std::unique_ptr<LocalDatabase> LocalDatabase::create(const CreateOptions& option
   fault_point("store.create.before_commit");
   transaction.commit();
   fault_point("store.create.after_commit");
-  store->load_schema();
-  return store;
 }
 
 std::unique_ptr<LocalDatabase> LocalDatabase::open(const std::string& path, Mode mode) {
@@ -231,7 +329,15 @@ void Store::set_identity(const std::string& client_id, const std::string& user_i
 void Store::set_server(const std::string& server) {
   set_state(database_, "server", server);
 }
+// Learned anew at every connect, so its commit does not wait for the disk.
 void Store::set_clock_offset(int64_t milliseconds) {
+  struct Relaxed {
+    sqlite3* database;
+    explicit Relaxed(sqlite3* of) : database(of) { run_sql(of, "PRAGMA synchronous=NORMAL"); }
+    ~Relaxed() { sqlite3_exec(database, "PRAGMA synchronous=FULL", nullptr, nullptr, nullptr); }
+  };
+  std::optional<Relaxed> relaxed;
+  if (!beside_) relaxed.emplace(database_);
   set_state(database_, "clock_offset_ms", std::to_string(milliseconds));
 }
 void Store::forget_checkpoint() {

@@ -23,6 +23,7 @@ class Store : public LocalDatabase {
   ~Store() override;
   void connect(const std::string& path, Mode mode, bool may_create);
   void load_schema();
+  void create_tables(const CreateOptions& options);
 
   const std::vector<LocalObject>& objects() const override { return objects_; }
   SyncState state() const override;
@@ -32,7 +33,7 @@ class Store : public LocalDatabase {
   void set_clock_offset(int64_t milliseconds) override;
   void forget_checkpoint() override;
   std::unique_ptr<BulkLoader> begin_load() override;
-  std::unique_ptr<RoundApplier> begin_round() override;
+  std::unique_ptr<RoundApplier> begin_round(bool list_changes) override;
   StoreCounters counters() const override;
   std::vector<QueuedMutation> next_batch(size_t max) override;
   std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts) override;
@@ -53,6 +54,14 @@ class Store : public LocalDatabase {
   std::vector<QueuedMutation> queue_of(const std::string& object,
                                        const std::string& record_id) const;
   std::optional<QueuedMutation> queued_number(int64_t client_sequence) const;
+  // Between these a transaction writes many rows: a bigger cache, and no triggers unless the app
+  // has some (the queue's do nothing while the engine applies, but looking costs). end_bulk() may
+  // come twice.
+  void begin_bulk(int cache_mib);
+  void end_bulk() noexcept;
+  // Outside a transaction: a file that was made beside its place goes to the disk and under its
+  // name. Nothing when it is there already.
+  void publish();
   // Within a transaction:
   void follow_indexes();
   void restore_indexes();
@@ -64,12 +73,17 @@ class Store : public LocalDatabase {
   void rebase(const std::string& object, const std::string& record_id);
 
  private:
-  friend std::unique_ptr<LocalDatabase> open_store(const std::string&, Mode);
   void take_engine_lock(const std::string& path);
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
   std::vector<QueuedMutation> pending_first(int64_t count) const;  // in order; -1: all
   std::string frozen_payload(Statement& known, const QueuedMutation& mutation);
+  void open_file(const std::string& file, int flags);
+  void build_beside(const std::string& path);
+  void serve();
   sqlite3* database_ = nullptr;
+  std::string path_;
+  bool beside_ = false;  // database_ is path_ + "-cloning"
+  bool bulk_ = false;
   int lock_file_ = -1;
   std::vector<LocalObject> objects_;
   int64_t indexes_seen_ = -1;  // SQLite's schema_version when the app's indexes were looked at

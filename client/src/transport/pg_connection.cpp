@@ -99,6 +99,7 @@ void PgConnection::close() noexcept {
   }
   if (connection_ != nullptr) PQfinish(connection_);
   connection_ = nullptr;
+  unanswered_ = false;
 }
 
 void PgConnection::throw_connection_error(const char* doing) {
@@ -126,6 +127,8 @@ void PgConnection::throw_result_error(const PGresult* result) {
 }
 
 void PgConnection::drain() noexcept {
+  if (!unanswered_) return;
+  unanswered_ = false;
   while (PGresult* result = PQgetResult(connection_)) {
     ExecStatusType status = PQresultStatus(result);
     PQclear(result);
@@ -143,6 +146,7 @@ void PgConnection::send(const std::string& sql, std::initializer_list<PgParamete
     throw Error(ErrorClass::transient, "08003", "There is no connection to the server.", {},
                 default_hint(""));
   }
+  drain();
   std::vector<const char*> values;
   for (const PgParameter& value : parameters) {
     values.push_back(value ? value->c_str() : nullptr);
@@ -151,43 +155,25 @@ void PgConnection::send(const std::string& sql, std::initializer_list<PgParamete
                         values.data(), nullptr, nullptr, 0) == 0) {
     throw_connection_error("send to");
   }
+  unanswered_ = true;
 }
 
 PgResult PgConnection::query(const std::string& sql,
                              std::initializer_list<PgParameter> parameters) {
   send(sql, parameters);
+  return receive();
+}
+
+PgResult PgConnection::receive() {
   PgResult last;
   while (PGresult* next = PQgetResult(connection_)) {
     last.reset(next);
     ExecStatusType status = PQresultStatus(next);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw_result_error(next);
   }
+  unanswered_ = false;
   if (!last) throw_connection_error("keep the connection to");
   return last;
-}
-
-void PgConnection::stream(const std::string& sql, std::initializer_list<PgParameter> parameters,
-                          const std::function<void(const PGresult*)>& on_row) {
-  send(sql, parameters);
-  PQsetSingleRowMode(connection_);
-  bool complete = false;
-  while (PGresult* next = PQgetResult(connection_)) {
-    PgResult row(next);
-    ExecStatusType status = PQresultStatus(next);
-    if (status == PGRES_SINGLE_TUPLE) {
-      try {
-        on_row(next);
-      } catch (...) {
-        close();  // cheaper and safer than reading the rest of a result nobody wants
-        throw;
-      }
-    } else if (status == PGRES_TUPLES_OK) {
-      complete = true;
-    } else {
-      throw_result_error(next);
-    }
-  }
-  if (!complete) throw_connection_error("keep the connection to");
 }
 
 void PgConnection::copy_out(const std::string& sql,
@@ -212,6 +198,7 @@ void PgConnection::copy_out(const std::string& sql,
     PgResult end(next);
     if (PQresultStatus(next) != PGRES_COMMAND_OK) throw_result_error(next);
   }
+  unanswered_ = false;
 }
 
 bool PgConnection::try_command(const char* sql) noexcept {

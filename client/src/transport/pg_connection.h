@@ -34,9 +34,10 @@ class PgConnection {
   bool open();
   void close() noexcept;
   PgResult query(const std::string& sql, std::initializer_list<PgParameter> parameters = {});
-  // Calls on_row for every row as it arrives (single-row mode).
-  void stream(const std::string& sql, std::initializer_list<PgParameter> parameters,
-              const std::function<void(const PGresult*)>& on_row);
+  // The two halves of query(): the server works in between. Sending anew waits for the end of
+  // what was sent before and was not received.
+  void send(const std::string& sql, std::initializer_list<PgParameter> parameters = {});
+  PgResult receive();
   void copy_out(const std::string& sql, const std::function<void(std::string_view)>& on_bytes);
   // Best effort, for clean-up: false when it failed.
   bool try_command(const char* sql) noexcept;
@@ -45,7 +46,6 @@ class PgConnection {
   void allow() noexcept { cancelled_ = false; }
 
  private:
-  void send(const std::string& sql, std::initializer_list<PgParameter> parameters);
   void drain() noexcept;
   void wait_connected();
   void check_not_cancelled() const;
@@ -57,6 +57,7 @@ class PgConnection {
   PGconn* connection_ = nullptr;
   std::mutex cancel_mutex_;  // guards cancel_handle_
   PGcancel* cancel_handle_ = nullptr;
+  bool unanswered_ = false;  // something was sent whose answer was not read
   std::atomic<bool> cancelled_{false};
 };
 

@@ -45,23 +45,37 @@ VerdictRow verdict_at(const PGresult* r, int row) {
   return verdict;
 }
 
-PullRow pull_row_at(const PGresult* r) {
-  PullRow row;
-  row.kind = text_at(r, 0, 0).value_or("");
-  row.sequence = number_at(r, 0, 1);
-  row.id = text_at(r, 0, 2);
-  row.object = text_at(r, 0, 3);
-  row.record_id = text_at(r, 0, 4);
-  row.operation = text_at(r, 0, 5);
-  row.data = text_at(r, 0, 6);
-  row.version = number_at(r, 0, 7);
-  row.timestamp = text_at(r, 0, 8);
-  row.user_id = text_at(r, 0, 9);
-  row.tag = text_at(r, 0, 10);
-  row.checkpoint = text_at(r, 0, 11);
-  row.has_more = true_at(r, 0, 12);
-  return row;
+std::string_view view_at(const PGresult* r, int row, int column) {
+  return {PQgetvalue(r, row, column), static_cast<std::size_t>(PQgetlength(r, row, column))};
 }
+
+class PgPage final : public PullPage {
+ public:
+  static constexpr const char* columns =
+      "kind, id, object, record_id, operation, data, version, tag, checkpoint, has_more";
+
+  explicit PgPage(PgResult result) : result_(std::move(result)) {}
+  std::size_t size() const override { return static_cast<std::size_t>(PQntuples(result_.get())); }
+  PullRow row(std::size_t index) const override {
+    const PGresult* r = result_.get();
+    const int at = static_cast<int>(index);
+    PullRow row;
+    row.kind = view_at(r, at, 0);
+    row.id = view_at(r, at, 1);
+    row.object = view_at(r, at, 2);
+    row.record_id = view_at(r, at, 3);
+    row.operation = view_at(r, at, 4);
+    row.data = view_at(r, at, 5);
+    row.version = number_at(r, at, 6);
+    row.tag = view_at(r, at, 7);
+    row.checkpoint = view_at(r, at, 8);
+    row.has_more = true_at(r, at, 9);
+    return row;
+  }
+
+ private:
+  PgResult result_;
+};
 
 class PgTransport final : public Transport {
  public:
@@ -98,27 +112,32 @@ class PgTransport final : public Transport {
     return verdicts("sync_push($1::text, $2::json)", {client_id, mutations_json});
   }
 
-  void ack(const std::string& ack_json) override {
-    connection_.query("SELECT " + schema_ + "sync_ack($1::json)", {ack_json});
+  // What an acknowledgement says, the next one says again: it need not wait for the server's disk.
+  void request_ack(const std::string& ack_json) override {
+    connection_.send("SELECT pg_catalog.set_config('synchronous_commit', 'off', true), " + schema_ +
+                         "sync_ack($1::json)",
+                     {ack_json});
   }
+
+  void receive_ack() override { connection_.receive(); }
 
   void begin_round() override {
     connection_.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   }
 
-  void page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
-            std::int64_t confirmed, const std::function<void(const PullRow&)>& on_row) override {
-    connection_.stream(
-        "SELECT kind, sequence, id, object, record_id, operation, data, version, "
-        "(pg_catalog.to_jsonb(\"timestamp\" AT TIME ZONE 'UTC') #>> '{}') || '+00:00', user_id, "
-        "tag, "
-        "checkpoint, has_more FROM " +
-            schema_ + "sync_pull($1::text, $2::text, $3::int, $4::bigint)",
-        {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)},
-        [&](const PGresult* row) { on_row(pull_row_at(row)); });
+  void request_page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
+                    std::int64_t confirmed) override {
+    connection_.send(
+        std::string("SELECT ") + PgPage::columns + " FROM " + schema_ +
+            "sync_pull($1::text, $2::text, $3::int, $4::bigint)",
+        {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)});
   }
 
-  void end_round() override { connection_.query("COMMIT"); }
+  std::unique_ptr<PullPage> receive_page() override {
+    return std::make_unique<PgPage>(connection_.receive());
+  }
+
+  void end_round() override { connection_.send("COMMIT"); }
 
   void abort_round() noexcept override {
     if (!connection_.try_command("ROLLBACK")) connection_.close();

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,21 +29,26 @@ struct VerdictRow {
   std::optional<std::string> detail;
 };
 
-// A row of sync_pull.
+// A row of sync_pull, as far as the client looks at it. An empty text stands for SQL NULL.
 struct PullRow {
-  std::string kind;
-  std::optional<std::int64_t> sequence;
-  std::optional<std::string> id;
-  std::optional<std::string> object;
-  std::optional<std::string> record_id;
-  std::optional<std::string> operation;
-  std::optional<std::string> data;
+  std::string_view kind;
+  std::string_view id;
+  std::string_view object;
+  std::string_view record_id;
+  std::string_view operation;
+  std::string_view data;
   std::optional<std::int64_t> version;
-  std::optional<std::string> timestamp;
-  std::optional<std::string> user_id;
-  std::optional<std::string> tag;
-  std::optional<std::string> checkpoint;
+  std::string_view tag;
+  std::string_view checkpoint;
   bool has_more = false;
+};
+
+// One page of a pull. Its rows' texts live as long as the page.
+class PullPage {
+ public:
+  virtual ~PullPage() = default;
+  virtual std::size_t size() const = 0;
+  virtual PullRow row(std::size_t index) const = 0;
 };
 
 // What sync_snapshot says of one object that COPY can read.
@@ -71,11 +77,16 @@ class Transport {
   virtual std::string schema() = 0;
   virtual std::vector<VerdictRow> push(const std::string& client_id,
                                        const std::string& mutations_json) = 0;
-  virtual void ack(const std::string& ack_json) = 0;
-  // A round: one REPEATABLE READ READ ONLY transaction around pages.
+  // The two halves of an acknowledgement; the server works in between.
+  virtual void request_ack(const std::string& ack_json) = 0;
+  virtual void receive_ack() = 0;
+  // A round: one REPEATABLE READ READ ONLY transaction around pages. A page is asked for, then
+  // received: between the two the server works while the caller does.
   virtual void begin_round() = 0;
-  virtual void page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
-                    std::int64_t confirmed, const std::function<void(const PullRow&)>& on_row) = 0;
+  virtual void request_page(const std::string& client_id, const std::string& checkpoint,
+                            int max_mutations, std::int64_t confirmed) = 0;
+  virtual std::unique_ptr<PullPage> receive_page() = 0;
+  // Asks for the end and does not wait for it: all that was wanted is here.
   virtual void end_round() = 0;
   virtual void abort_round() noexcept = 0;
   // Within a round: the snapshot's plan, then the bytes of one COPY in chunks of any size.
