@@ -127,7 +127,8 @@ TEST_CASE("an error at every fault point of the server is an ERROR that changes 
                                           "SELECT sync_pull_response('phone', '0')"};
   const std::string before = world.everything();
   for (const std::string& point : fault_points("pg_ext", "inject_fault")) {
-    for (const auto& [kind, sqlstate] : kinds) {
+    for (const auto& entry : kinds) {
+      const std::string &kind = entry.first, &sqlstate = entry.second;  // CAPTURE is a lambda
       CAPTURE(point + " " + kind);
       world.victim.ask("SET objectos_sync.inject_fault = '" + kind + ":" + point + "'");
       int failures = 0;
