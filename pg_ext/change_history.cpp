@@ -114,7 +114,8 @@ void load_object(std::vector<RecordState>& records, const Places& places) {
 }  // namespace
 
 void load_changes(std::vector<RecordState>& records, const std::vector<PushItem>& items) {
-  for (const auto& [object, places] : records_asked_for(records, items)) {
+  for (const auto& asked : records_asked_for(records, items)) {
+    const auto& places = asked.second;
     try {
       subtransaction([&] { as_pinned([&] { load_object(records, places); }); });
     } catch (PgError& error) {  // a value of before is none of the column's type any more
