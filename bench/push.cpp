@@ -70,7 +70,8 @@ std::vector<Measurement> measure() {
   server.run("VACUUM ANALYZE contacts, contacts_bare");
   const std::string path = bench_file("pushing.db");
   remove_file(path);
-  objectos::SyncEngine engine({.database = path, .server = server_string});
+  objectos::SyncEngine engine(
+      {.database = path, .server = server_string, .push_mutations = static_cast<int>(batch_rows)});
   engine.clone();
   Sqlite file(path);
   file.run("CREATE TABLE edited (id TEXT PRIMARY KEY)");

@@ -27,7 +27,8 @@ std::map<const PushObject*, Places> records_asked_for(std::vector<RecordState>& 
     if (item.verdict || item.edit.operation != Operation::update || !item.edit.version) continue;
     RecordState& record = records[item.record];
     const bool moved = record.server.exists && record.server.version > *item.edit.version;
-    if (record.chained || record.changes_from || !moved || !lacks_original(item.edit)) continue;
+    if (record.chain.linked || record.changes_from || !moved || !lacks_original(item.edit))
+      continue;
     record.changes_from = item.edit.version;
     asked[record.object].push_back(item.record);
   }

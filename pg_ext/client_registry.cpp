@@ -27,14 +27,27 @@ INSERT INTO objectos_sync.clients AS c (client_id, user_id, device, high_water,
                                         confirmed, last_seen)
 VALUES ($1, $2, $3, 0, 0, pg_catalog.now())
 ON CONFLICT (client_id) DO UPDATE
-   SET last_seen = pg_catalog.now(), device = COALESCE(EXCLUDED.device, c.device)
+   SET last_seen = pg_catalog.now(), device = COALESCE(EXCLUDED.device, c.device),
+       forgotten_at = NULL
 RETURNING user_id, COALESCE(high_water, 0), COALESCE(confirmed, 0))";
 
 constexpr const char* ack_sql = R"(
+UPDATE objectos_sync.clients SET checkpoint = COALESCE($2, checkpoint), last_seen = pg_catalog.now()
+ WHERE client_id = $1)";
+
+// Only verdicts that were given can be confirmed.
+constexpr const char* confirm_sql = R"(
 UPDATE objectos_sync.clients
-   SET checkpoint = COALESCE($2, checkpoint), last_seen = pg_catalog.now(),
-       confirmed = GREATEST(COALESCE(confirmed, 0), LEAST($3, COALESCE(high_water, 0)))
+   SET confirmed = GREATEST(COALESCE(confirmed, 0), LEAST($2, COALESCE(high_water, 0)))
  WHERE client_id = $1 RETURNING confirmed)";
+
+constexpr const char* drop_sql = R"(
+DELETE FROM objectos_sync.verdicts WHERE client_id = $1 AND client_sequence <= $2)";
+
+void drop_confirmed(Spi& spi, const std::string& client_id, std::int64_t confirmed) {
+  Rows rows = spi.execute(confirm_sql, {Param::text(client_id), Param::int8(confirmed)});
+  spi.execute(drop_sql, {Param::text(client_id), Param::int8(rows.int8(0, 0).value_or(0))});
+}
 
 }  // namespace
 
@@ -76,17 +89,18 @@ void raise_high_water(const std::string& client_id, std::int64_t high_water) {
   });
 }
 
+void confirm(const std::string& client_id, std::int64_t confirmed) {
+  as_owner([&] { with_spi([&](Spi& spi) { drop_confirmed(spi, client_id, confirmed); }); });
+}
+
 void acknowledge(const Ack& ack) {
   claim_client(ack.client_id, std::nullopt);
   std::optional<std::string> checkpoint;
   if (!ack.checkpoint.empty()) checkpoint = ack.checkpoint;
   as_owner([&] {
     with_spi([&](Spi& spi) {
-      Rows rows = spi.execute(ack_sql, {Param::text(ack.client_id), Param::text(checkpoint),
-                                        Param::int8(ack.confirmed.value_or(0))});
-      spi.execute(
-          "DELETE FROM objectos_sync.verdicts WHERE client_id = $1 AND client_sequence <= $2",
-          {Param::text(ack.client_id), Param::int8(rows.int8(0, 0).value_or(0))});
+      spi.execute(ack_sql, {Param::text(ack.client_id), Param::text(checkpoint)});
+      drop_confirmed(spi, ack.client_id, ack.confirmed.value_or(0));
     });
   });
   take_sample_if_due();

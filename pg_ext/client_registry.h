@@ -24,6 +24,9 @@ ClientState claim_client(const std::string& client_id, const std::optional<std::
 
 void raise_high_water(const std::string& client_id, std::int64_t high_water);
 
+// The client, which is claimed, holds the verdicts up to this client_sequence: they are dropped.
+void confirm(const std::string& client_id, std::int64_t confirmed);
+
 // Stores how far the client has come and drops the verdicts it holds.
 void acknowledge(const Ack& ack);
 

@@ -1,5 +1,6 @@
 #include "pg_ext/field_clock_store.h"
 
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -9,34 +10,40 @@
 #include "pg_ext/spi.h"
 #include "protocol/timestamp.h"
 
+#include "pg_ext/pg.h"
+
 namespace objectos::server {
 
 namespace {
 
-// The zero id is a plain write's clock. `own` needs a client_sequence: only numbered mutations of a
-// client are known to come in its order.
+// The zero id is a plain write's clock. A client stands only with its numbered mutations: they are
+// known to come in its order.
 constexpr const char* load_sql = R"(
 SELECT u.place, c.field, (EXTRACT(epoch FROM c."timestamp") * 1000000)::bigint,
        CASE WHEN c.mutation_id = '00000000-0000-0000-0000-000000000000' THEN ''
             ELSE c.mutation_id::text END, c.value_hash,
-       EXISTS (SELECT FROM objectos_sync.verdicts v
-                WHERE v.client_id = $3 AND v.mutation_id = c.mutation_id
-                  AND v.client_sequence IS NOT NULL)
+       c.client_id IS NOT DISTINCT FROM $3
   FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY AS u(record_id, place)
   JOIN objectos_sync.field_clocks c ON c.object = $1 AND c.record_id = u.record_id)";
 
 constexpr const char* store_sql = R"(
-INSERT INTO objectos_sync.field_clocks (object, record_id, field, "timestamp", mutation_id,
-                                        value_hash)
-SELECT r.object, r.record_id, r.field, r."timestamp"::timestamptz,
-       COALESCE(r.mutation_id, '00000000-0000-0000-0000-000000000000')::uuid, r.value_hash
-  FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]),
-                  pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]),
-                  pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::text[]))
-       AS r(object, record_id, field, "timestamp", mutation_id, value_hash)
+INSERT INTO objectos_sync.field_clocks AS c (object, record_id, field, "timestamp", mutation_id,
+                                             value_hash, client_id)
+SELECT r.object, r.record_id, r.field, r."timestamp",
+       COALESCE(r.mutation_id, '00000000-0000-0000-0000-000000000000'), r.value_hash,
+       CASE WHEN r.own THEN $8 END
+  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),
+                  pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),
+                  pg_catalog.unnest($7))
+       AS r(object, record_id, field, "timestamp", mutation_id, value_hash, own)
 ON CONFLICT (object, record_id, field) DO UPDATE
    SET "timestamp" = EXCLUDED."timestamp", mutation_id = EXCLUDED.mutation_id,
-       value_hash = EXCLUDED.value_hash)";
+       value_hash = EXCLUDED.value_hash,
+       client_id = CASE WHEN EXCLUDED.mutation_id = c.mutation_id THEN c.client_id
+                        ELSE EXCLUDED.client_id END)";
+
+constexpr Oid stored_types[] = {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,
+                                UUIDOID, TEXTOID, BOOLOID};
 
 }  // namespace
 
@@ -44,6 +51,7 @@ void load_clocks(const std::string& client_id, std::vector<RecordState>& records
   std::map<std::string, std::vector<std::size_t>> by_object;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const PushObject& object = *records[i].object;
+    records[i].clocks.clear();
     if (object.uses_clocks) by_object[object.info.object].push_back(i);
   }
   if (by_object.empty()) return;
@@ -52,7 +60,7 @@ void load_clocks(const std::string& client_id, std::vector<RecordState>& records
       for (const auto& [object, places] : by_object) {
         std::vector<std::optional<std::string>> ids;
         for (std::size_t place : places) ids.emplace_back(records[place].record_id);
-        Rows rows = spi.execute(
+        Rows rows = spi.execute_by_key(
             load_sql, {Param::text(object), Param::text_array(ids), Param::text(client_id)});
         for (std::size_t i = 0; i < rows.size(); ++i) {
           RecordState& record = records[places[static_cast<std::size_t>(*rows.int8(i, 0) - 1)]];
@@ -68,7 +76,7 @@ void load_clocks(const std::string& client_id, std::vector<RecordState>& records
   });
 }
 
-void store_clocks(const std::vector<StoredClock>& clocks) {
+void store_clocks(const std::string& client_id, const std::vector<StoredClock>& clocks) {
   // One statement must not touch a row twice: the last clock of a field stays.
   std::map<std::tuple<std::string_view, std::string_view, std::string_view>, const StoredClock*>
       newest;
@@ -76,7 +84,7 @@ void store_clocks(const std::vector<StoredClock>& clocks) {
     newest[{stored.object, stored.record_id, stored.field}] = &stored;
   }
   if (newest.empty()) return;
-  std::vector<std::vector<std::optional<std::string>>> columns(6);
+  std::vector<std::vector<std::optional<std::string>>> columns(std::size(stored_types));
   for (const auto& [place, stored] : newest) {
     columns[0].emplace_back(stored->object);
     columns[1].emplace_back(stored->record_id);
@@ -85,9 +93,13 @@ void store_clocks(const std::vector<StoredClock>& clocks) {
     const std::string& id = stored->clock.mutation_id;
     columns[4].push_back(id.empty() ? std::nullopt : std::optional(id));
     columns[5].emplace_back(stored->clock.value_hash);
+    columns[6].emplace_back(stored->own ? "t" : "f");
   }
   Params params;
-  for (const auto& column : columns) params.push_back(Param::text_array(column));
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    params.push_back(Param::array_of(stored_types[i], std::move(columns[i])));
+  }
+  params.push_back(Param::text(client_id));
   as_owner([&] { with_spi([&](Spi& spi) { spi.execute(store_sql, params); }); });
 }
 

@@ -11,6 +11,6 @@ namespace objectos::server {
 // Fills `clocks` of the records whose object uses them. Call it with the records locked.
 void load_clocks(const std::string& client_id, std::vector<RecordState>& records);
 
-void store_clocks(const std::vector<StoredClock>& clocks);
+void store_clocks(const std::string& client_id, const std::vector<StoredClock>& clocks);
 
 }  // namespace objectos::server

@@ -65,7 +65,8 @@ void LogWriter::sort_indexes(void* opened) {
       by_sequence_info_ = info;
       info->ii_ReadyForInserts = false;
     } else if (std::strcmp(name, "mutations_batches") != 0 &&
-               std::strcmp(name, "mutations_deletes") != 0) {
+               std::strcmp(name, "mutations_deletes") != 0 &&
+               std::strcmp(name, "mutations_client") != 0) {
       other_indexes_ = true;
     }
   }
@@ -186,7 +187,8 @@ void LogWriter::index_batch() {
       index_insert(by_sequence, &sequence, &is_null, &slots[i]->tts_tid, relation, UNIQUE_CHECK_NO,
                    false, static_cast<IndexInfo*>(by_sequence_info_));
     }
-    if (i > 0 && !is_delete_[i] && !other_indexes_) continue;
+    const bool numbered = !slots[i]->tts_isnull[log_client_sequence];  // has a client's index entry
+    if (i > 0 && !is_delete_[i] && !numbered && !other_indexes_) continue;
     ResetPerTupleExprContext(state);
     list_free(insert_index_tuples(result, slots[i], state));
   }

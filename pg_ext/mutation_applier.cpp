@@ -2,13 +2,13 @@
 
 #include "pg_ext/json_form.h"
 
+#include "pg_ext/pg.h"
+
 namespace objectos::server {
 
 namespace {
 
-Param value_param(const ColumnInfo& column, const std::string& form) {
-  return Param::of_type(column.type, input_text(column, form));
-}
+using Inputs = std::vector<std::optional<std::string>>;
 
 const ColumnInfo& column_of(const ObjectInfo& info, const std::string& name) {
   const ColumnInfo* column = info.column(name);
@@ -17,91 +17,188 @@ const ColumnInfo& column_of(const ObjectInfo& info, const std::string& name) {
                       "Migrate the client to the present sync_schema().", name);
 }
 
-// "key" = $n AND … AND "_version" = $m
-std::string identity(const RecordState& record, Params& params) {
-  const ObjectInfo& info = record.object->info;
+bool inserts(const Decision& decision) {
+  return decision.action == Action::insert || decision.action == Action::reinsert;
+}
+
+// The columns that are written. All writes of a run have the same ones.
+std::vector<const ColumnInfo*> written_columns(const Write& write) {
+  std::vector<const ColumnInfo*> columns;
+  if (write.decision->action == Action::remove) return columns;
+  for (const auto& [name, form] : write.decision->write) {
+    const ColumnInfo& column = column_of(write.record->object->info, name);
+    if (!inserts(*write.decision) || !column.generated) columns.push_back(&column);
+  }
+  return columns;
+}
+
+// The statement's source of rows: one array for each value, side by side. An element has its
+// column's type already. Arrays cannot be elements of arrays, and unnest() takes composites apart:
+// those come as text.
+class Source {
+ public:
+  // The expression for it: u.v1, u.v2, …
+  std::string add(Oid type, Inputs inputs) {
+    const bool nests =
+        pg_call([&] { return get_array_type(type) == InvalidOid || type_is_rowtype(type); });
+    const std::string column = add(nests ? Param::text_array(std::move(inputs))
+                                         : Param::array_of(type, std::move(inputs)));
+    if (!nests) return column;
+    const char* name = pg_call([&] {
+      return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+    });
+    return column + "::" + name;
+  }
+  std::string add(Param array) {
+    params_.push_back(std::move(array));
+    const std::string number = std::to_string(params_.size());
+    arrays_ +=
+        (params_.size() > 1 ? ", pg_catalog.unnest($" : "pg_catalog.unnest($") + number + ")";
+    names_ += "v" + number + ", ";
+    return "u.v" + number;
+  }
+  std::string sql() const {
+    return "ROWS FROM (" + arrays_ + ") WITH ORDINALITY AS u(" + names_ + "place)";
+  }
+  const Params& params() const noexcept { return params_; }
+
+ private:
+  Params params_;
+  std::string arrays_, names_;
+};
+
+std::string add_values(Source& source, const std::vector<Write>& run, const ColumnInfo& column) {
+  Inputs inputs;
+  inputs.reserve(run.size());
+  for (const Write& write : run) {
+    inputs.push_back(input_text(column, write.decision->write.find(column.name)->second));
+  }
+  return source.add(column.type, std::move(inputs));
+}
+
+// t."key" = u.v1 AND … AND t."_version" = u.v2
+std::string identity(Source& source, const std::vector<Write>& run) {
+  const ObjectInfo& info = run.front().record->object->info;
   std::string sql;
   for (std::size_t k = 0; k < info.key.size(); ++k) {
     const ColumnInfo& key = info.columns[info.key[k]];
-    params.push_back(Param::of_type(key.type, record.key_texts[k]));
-    sql += key.quoted + " " + key.equals + " $" + std::to_string(params.size()) + " AND ";
+    Inputs inputs;
+    for (const Write& write : run) inputs.emplace_back(write.record->key_texts[k]);
+    sql += "t." + key.quoted + " " + key.equals + " " + source.add(key.type, std::move(inputs)) +
+           " AND ";
   }
-  params.push_back(Param::int8(record.server.version));
-  return sql + "\"_version\" OPERATOR(pg_catalog.=) $" + std::to_string(params.size());
+  std::vector<std::int64_t> versions;
+  for (const Write& write : run) versions.push_back(write.record->server.version);
+  return sql + "t.\"_version\" OPERATOR(pg_catalog.=) " +
+         source.add(Param::int8_array(std::move(versions)));
 }
 
-std::string insert_statement(const ObjectInfo& info, const FieldValues& write, Params& params) {
+std::string insert_statement(Source& source, const std::vector<Write>& run) {
+  const ObjectInfo& info = run.front().record->object->info;
   std::string names, values;
   bool identity_sent = false;
-  for (const auto& [name, form] : write) {
-    const ColumnInfo& column = column_of(info, name);
-    if (column.generated) continue;
-    identity_sent |= column.identity == 'a';
-    params.push_back(value_param(column, form));
-    if (!names.empty()) {
-      names += ", ";
-      values += ", ";
-    }
-    names += column.quoted;
-    values += "$" + std::to_string(params.size());
+  for (const ColumnInfo* column : written_columns(run.front())) {
+    identity_sent |= column->identity == 'a';
+    const char* comma = names.empty() ? "" : ", ";
+    names += comma + column->quoted;
+    values += comma + add_values(source, run, *column);
   }
   return "INSERT INTO " + info.qualified + " (" + names + ")" +
-         (identity_sent ? " OVERRIDING SYSTEM VALUE" : "") + " VALUES (" + values + ")";
+         (identity_sent ? " OVERRIDING SYSTEM VALUE" : "") + " SELECT " + values + " FROM " +
+         source.sql();  // a function scan keeps the order
 }
 
-std::string update_statement(const RecordState& record, const FieldValues& write, Params& params) {
-  const ObjectInfo& info = record.object->info;
+std::string update_statement(Source& source, const std::vector<Write>& run) {
+  const ObjectInfo& info = run.front().record->object->info;
   std::string sets;
-  for (const auto& [name, form] : write) {
-    const ColumnInfo& column = column_of(info, name);
-    params.push_back(value_param(column, form));
-    if (!sets.empty()) sets += ", ";
-    sets += column.quoted + " = $" + std::to_string(params.size());
+  for (const ColumnInfo* column : written_columns(run.front())) {
+    sets += (sets.empty() ? "" : ", ") + column->quoted + " = " + add_values(source, run, *column);
   }
-  return "UPDATE " + info.qualified + " SET " + sets + " WHERE " + identity(record, params);
+  const std::string match = identity(source, run);
+  return "UPDATE " + info.qualified + " AS t SET " + sets + " FROM " + source.sql() + " WHERE " +
+         match + " RETURNING u.place";
+}
+
+std::string delete_statement(Source& source, const std::vector<Write>& run) {
+  const std::string match = identity(source, run);
+  return "DELETE FROM " + run.front().record->object->info.qualified + " AS t USING " +
+         source.sql() + " WHERE " + match + " RETURNING u.place";
+}
+
+PushedMutation pushed(const Write& write) {
+  PushedMutation mutation;
+  // The name under which capture will meet the row.
+  const bool found = !inserts(*write.decision) && !write.record->stored_id.empty();
+  mutation.record_id = found ? write.record->stored_id : write.record->record_id;
+  mutation.mutation_id = write.item->entry->id;
+  mutation.client_sequence = write.item->entry->client_sequence;
+  mutation.operation = inserts(*write.decision)                   ? "insert"
+                       : write.decision->action == Action::update ? "update"
+                                                                  : "delete";
+  mutation.sent = object_text(write.decision->write);
+  return mutation;
+}
+
+// Which of the run were hit: an insert says how many, the others say which.
+std::vector<char> hits(Rows& rows, const std::vector<Write>& run) {
+  std::vector<char> hit(run.size(), 0);
+  if (rows.affected() == run.size()) {
+    hit.assign(run.size(), 1);
+  } else if (!inserts(*run.front().decision)) {
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      hit[static_cast<std::size_t>(*rows.int8(row, 0) - 1)] = 1;
+    }
+  } else if (run.size() > 1) {
+    throw RunUnclear{};
+  }
+  rows.release();
+  return hit;
 }
 
 }  // namespace
 
-Applied apply(Spi& spi, const PushAuthor& author, const PushItem& item, const RecordState& record,
-              const Decision& decision) {
-  const ObjectInfo& info = record.object->info;
-  Params params;
+bool same_statement(const Write& one, const Write& other) {
+  const Decision &a = *one.decision, &b = *other.decision;
+  if (one.record->object != other.record->object || a.action != b.action) return false;
+  if (a.action == Action::remove) return true;
+  if (a.write.size() != b.write.size()) return false;
+  for (auto i = a.write.begin(), j = b.write.begin(); i != a.write.end(); ++i, ++j) {
+    if (i->first != j->first) return false;
+  }
+  return true;
+}
+
+std::vector<Applied> apply(Spi& spi, const PushAuthor& author, const std::vector<Write>& run) {
+  Source source;
   std::string sql;
-  PushedMutation pushed;
-  pushed.record_id = record.record_id;  // the name under which capture will meet the row
-  pushed.mutation_id = item.entry->id;
-  pushed.client_sequence = item.entry->client_sequence;
-  pushed.sent = object_text(decision.write);
-  switch (decision.action) {
+  switch (run.front().decision->action) {
     case Action::none:
-      return {};
+      return std::vector<Applied>(run.size());
     case Action::insert:
     case Action::reinsert:
-      pushed.operation = "insert";
-      sql = insert_statement(info, decision.write, params);
+      sql = insert_statement(source, run);
       break;
     case Action::update:
-      pushed.operation = "update";
-      sql = update_statement(record, decision.write, params);
+      sql = update_statement(source, run);
       break;
     case Action::remove:
-      pushed.operation = "delete";
-      sql = "DELETE FROM " + info.qualified + " WHERE " + identity(record, params);
+      sql = delete_statement(source, run);
       break;
   }
-  if (pushed.operation != "insert" && !record.stored_id.empty())
-    pushed.record_id = record.stored_id;
   PushScope scope;
-  scope.relid = info.relid;
+  scope.relid = run.front().record->object->info.relid;
   scope.client_id = author.client_id;
   scope.user_id = author.user_id;
   scope.device = author.device;
-  scope.mutations.push_back(std::move(pushed));
-  const std::uint64_t affected =
-      with_push_scope(scope, [&] { return spi.execute(sql, params).affected(); });
-  const PushedMutation& outcome = scope.mutations.front();
-  return {affected > 0, outcome.captured, outcome.sequence, outcome.version};
+  for (const Write& write : run) scope.mutations.push_back(pushed(write));
+  Rows rows = with_push_scope(scope, [&] { return spi.execute_by_key(sql, source.params()); });
+  const std::vector<char> hit = hits(rows, run);
+  std::vector<Applied> applied;
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    const PushedMutation& outcome = scope.mutations[i];
+    applied.push_back({hit[i] != 0, outcome.captured, outcome.sequence, outcome.version});
+  }
+  return applied;
 }
 
 std::string object_text(const FieldValues& values) {

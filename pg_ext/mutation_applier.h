@@ -1,9 +1,10 @@
-// The statements that write user tables, as the calling role. One prepared plan per (object,
-// operation, columns).
+// The statements that write user tables, as the calling role: one for a whole run of mutations
+// that do the same to different records.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "pg_ext/push_item.h"
 #include "pg_ext/push_origin.h"
@@ -24,9 +25,23 @@ struct Applied {
   std::int64_t version = 0;
 };
 
-// Writes what the decision says. Updates and deletes name the version they were decided on; not hit
-// means that the row is another one by now.
-Applied apply(Spi& spi, const PushAuthor& author, const PushItem& item, const RecordState& record,
-              const Decision& decision);
+// What one mutation writes. Points to what outlives the call.
+struct Write {
+  const PushItem* item;
+  const RecordState* record;
+  const Decision* decision;
+};
+
+// Whether one statement can do both: same object, same action, same columns.
+bool same_statement(const Write& one, const Write& other);
+
+// A run's statement did not do all of it and does not tell what it left out: a trigger skipped an
+// insert. Every mutation is to be applied by itself then.
+struct RunUnclear {};
+
+// Applies a run, which is not empty: all do the same, to different records, in their order. Updates
+// and deletes name the version they were decided on; not hit means that the row is another one by
+// now. Throws RunUnclear, never for a run of one.
+std::vector<Applied> apply(Spi& spi, const PushAuthor& author, const std::vector<Write>& run);
 
 }  // namespace objectos::server

@@ -26,11 +26,13 @@ std::string required_text(FunctionCall call, int index, const char* name) {
 }
 
 Datum push_answer(FunctionCall call, const std::string& client_id,
-                  const std::vector<PushEntry>& entries) {
+                  const std::vector<PushEntry>& entries,
+                  std::optional<std::int64_t> confirmed = std::nullopt) {
   refuse_in_recovery();
   RowWriter writer(call);
   Pusher pusher(client_id);
   write_verdicts(writer, pusher.push(entries));
+  if (confirmed) confirm(client_id, *confirmed);
   return null_result(call);
 }
 
@@ -68,7 +70,7 @@ OBJECTOS_FUNCTION(sync_push) {
 OBJECTOS_FUNCTION(sync_push_request) {
   const objectos::PushRequest request =
       objectos::decode_push_request(required_text(call, 0, "request"));
-  return push_answer(call, request.client_id, request.entries);
+  return push_answer(call, request.client_id, request.entries, request.confirmed);
 }
 
 OBJECTOS_FUNCTION(sync_push_frame) {

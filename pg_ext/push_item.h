@@ -23,6 +23,16 @@ struct PushObject {
   bool uses_clocks = false;  // lww decides somewhere in it
 };
 
+// What the client's own mutations of a record make of its later ones: the version the earlier one
+// was sent with, and the one it left behind.
+struct Chain {
+  bool linked = false;
+  std::optional<std::int64_t> sent;
+  std::int64_t after = 0;
+  std::set<std::string, std::less<>> contested;  // fields on which the chain lost so far
+  bool insert_rejected = false;
+};
+
 // A record as far as the push knows it: first as loaded, then as its own mutations leave it.
 struct RecordState {
   const PushObject* object = nullptr;
@@ -35,13 +45,8 @@ struct RecordState {
   bool lock_wanted = false;   // an update is among the mutations
   bool not_lockable = false;  // visible, but the caller may not update it
 
-  // The chain: the version the client's earlier mutation was sent with, and the one it left behind.
-  bool chained = false;
-  std::optional<std::int64_t> chain_sent;
-  std::int64_t chain_after = 0;
-  std::set<std::string, std::less<>> contested;  // fields on which the chain lost so far
-  std::optional<std::int64_t> changes_from;      // the version that server.changed_since is about
-  bool insert_rejected = false;
+  Chain chain;
+  std::optional<std::int64_t> changes_from;  // the version that server.changed_since is about
 };
 
 struct PushItem {
@@ -72,6 +77,7 @@ struct StoredClock {
   std::string record_id;
   std::string field;
   FieldClock clock;
+  bool own = false;  // of a numbered mutation of this push
 };
 
 // {"field":value,…} from canonical JSON texts.

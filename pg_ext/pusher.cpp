@@ -18,6 +18,9 @@ namespace objectos::server {
 
 namespace {
 
+// Each attempt waits for deadlock_timeout, with the caller waiting.
+constexpr int lock_attempts_max = 5;
+
 std::int64_t now_us() {
   return pg_call([] {
     return static_cast<std::int64_t>(GetCurrentTimestamp()) +
@@ -51,7 +54,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
   form_groups();
   judge_all();
   open_conflicts(author_.client_id, opened_);
-  store_clocks(clocks_);
+  store_clocks(author_.client_id, clocks_);
   inject_fault("push_store");
   store_verdicts(author_.client_id, items_);
   inject_fault("push_stored");
@@ -69,7 +72,7 @@ Verdict Pusher::write_over(const PushEntry& entry) {
   load();
   form_groups();
   judge_all();
-  store_clocks(clocks_);
+  store_clocks(author_.client_id, clocks_);
   return *items_.front().verdict;
 }
 
@@ -96,9 +99,10 @@ std::size_t Pusher::record_of(const PushObject& object, const std::string& recor
     RecordState record;
     record.object = &object;
     record.record_id = record_id;
-    record.key_texts = std::move(key_texts);
     records_.push_back(std::move(record));
   }
+  RecordState& record = records_[found->second];
+  if (record.key_texts.empty()) record.key_texts = std::move(key_texts);
   return found->second;
 }
 
@@ -191,14 +195,17 @@ void Pusher::note_judged(const PushItem& item) {
   } catch (const ProtocolError&) {
     return;
   }
+  // A refused key may be no value of its type: without texts the record is not looked for.
+  const bool refused = item.verdict->status == "rejected";
+  if (refused) key_texts.clear();
   RecordState& record =
       records_[record_of(*object, entry.mutation->record_id, std::move(key_texts))];
-  if (item.verdict->status == "rejected") {
-    record.insert_rejected |= entry.mutation->operation == Operation::insert;
+  if (refused) {
+    record.chain.insert_rejected |= entry.mutation->operation == Operation::insert;
   } else if (item.verdict->version) {
-    record.chained = true;
-    record.chain_sent = entry.mutation->version;
-    record.chain_after = *item.verdict->version;
+    record.chain.linked = true;
+    record.chain.sent = entry.mutation->version;
+    record.chain.after = *item.verdict->version;
   }
 }
 
@@ -227,10 +234,29 @@ void Pusher::load() {
   load_clocks(author_.client_id, records_);
 }
 
+// Locks are taken in key order, so two pushes do not deadlock; other programs lock as they like.
+// The loser's subtransaction gives back what it has locked, so the other one goes on, and this one
+// starts again behind it. Later on, locks of the mutations themselves stand in the way: a deadlock
+// then ends the push.
+void Pusher::lock_records() {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      subtransaction([&] { load_records(records_, wanted_); });
+      return;
+    } catch (PgError& error) {
+      if (error.sqlstate() != "40P01" || attempt == lock_attempts_max) throw;
+      error.discard();
+    }
+    // The other one has to wake up first: a free row goes to whoever comes, not to who waits.
+    pg_call([&] { pg_usleep(10'000L << attempt); });
+    check_interrupts();
+  }
+}
+
 // A policy that raises, or a missing right, turns away the mutations of its object only.
 void Pusher::load_rows() {
   try {
-    subtransaction([&] { load_records(records_, wanted_); });
+    lock_records();
     return;
   } catch (PgError& error) {
     if (!rejects_its_group(error.sqlstate())) throw;

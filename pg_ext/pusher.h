@@ -2,15 +2,17 @@
 //
 // Invariants:
 //  - Every decision is protocol's decide(); nothing here knows a merge rule.
-//  - The mutations run in one subtransaction. Only an error that rejects (rejection.h) leads to a
-//  second pass, with a
-//    subtransaction for each group; any other error ends the push, and nothing of it stays.
+//  - Records are locked in one subtransaction, again after a deadlock: its locks are gone then.
+//  - The mutations run in one subtransaction, and neighbours that do the same to different records
+//    in one statement. Only an error that rejects (rejection.h) leads to a second pass, one by one,
+//    with a subtransaction for each group; any other error ends the push, and nothing of it stays.
 //  - What the tables of ours get is written once the mutations stand.
 //  - User tables are touched as the caller, the tables of ours as the owner.
 #pragma once
 
 #include <map>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "pg_ext/mutation_applier.h"
@@ -40,11 +42,18 @@ class Pusher {
                         std::vector<std::string> key_texts);
   void load();
   void load_rows();
+  void lock_records();
   void form_groups();
   void judge_all();
   void judge_one_by_one();
-  void judge_group(Spi& spi, const std::vector<std::size_t>& group);
-  void judge_item(Spi& spi, PushItem& item);
+  using Group = std::vector<std::size_t>;
+  void judge_group(Spi& spi, const Group& group, bool one_by_one);
+  void judge_item(Spi& spi, std::size_t index, const Group& group);
+  bool refuse(PushItem& item);
+  Decision decide_item(Spi& spi, PushItem& item);
+  void flush_run(Spi& spi);
+  void judge_again(Spi& spi, PushItem& item);
+  void settle(std::size_t index, const Group& group);
   void take_outcome(PushItem& item, const Decision& decision, const Applied& applied);
   void reject_group(const std::vector<std::size_t>& group, const Verdict& cause);
   void remember_opened(const PushItem& item, const Decision& decision, Verdict& verdict);
@@ -60,6 +69,15 @@ class Pusher {
   std::vector<OpenedConflict> opened_;
   std::vector<StoredClock> clocks_;
   std::size_t current_ = 0;  // the item being judged: the one an error is about
+
+  // Decided, and not written yet: mutations of different records that one statement can do.
+  struct Decided {
+    std::size_t index;
+    const Group* group;
+    Decision decision;
+  };
+  std::vector<Decided> run_;
+  std::unordered_set<std::size_t> run_records_;
 };
 
 }  // namespace objectos::server

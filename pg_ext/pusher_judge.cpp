@@ -5,8 +5,10 @@
 #include <unordered_set>
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/change_history.h"
 #include "pg_ext/computed_values.h"
 #include "pg_ext/conflict_store.h"
+#include "pg_ext/field_clock_store.h"
 #include "pg_ext/pusher.h"
 #include "pg_ext/rejection.h"
 
@@ -29,7 +31,7 @@ void check_deferred(Spi& spi) {
 
 std::optional<std::int64_t> effective_version(const PushItem& item, const RecordState& record) {
   if (item.takes_present_as_base) return record.server.version;
-  if (record.chained && record.chain_sent == item.edit.version) return record.chain_after;
+  if (record.chain.linked && record.chain.sent == item.edit.version) return record.chain.after;
   return item.edit.version;
 }
 
@@ -72,17 +74,17 @@ void follow_chain(const PushItem& item, const Decision& decision,
                   std::optional<std::int64_t> version, RecordState& record) {
   if (decision.status == Status::rejected || !version) return;
   if (decision.reason == Reason::deleted && decision.action == Action::none) return;
-  if (!record.chained) record.chain_sent = item.edit.version;
-  record.chained = true;
-  record.chain_after = *version;
+  if (!record.chain.linked) record.chain.sent = item.edit.version;
+  record.chain.linked = true;
+  record.chain.after = *version;
   record.server.changed_since.reset();
   for (const FieldConflict& one : decision.conflicts) {
     const bool lost =
         one.resolution == Resolution::server_wins || one.resolution == Resolution::manual;
     if (lost) {
-      record.contested.insert(one.field);
+      record.chain.contested.insert(one.field);
     } else {
-      record.contested.erase(one.field);
+      record.chain.contested.erase(one.field);
     }
   }
 }
@@ -116,33 +118,43 @@ void Pusher::form_groups() {
 
 // Everything under one savepoint; on an error that rejects, again with one for each group.
 void Pusher::judge_all() {
-  const std::vector<RecordState> loaded = records_;
   std::vector<std::vector<std::size_t>> open;
   for (auto& group : groups_) {
     if (!items_[group.front()].verdict) open.push_back(std::move(group));
   }
   groups_ = std::move(open);
   if (groups_.empty()) return;
+  std::vector<Chain> chains;
+  for (const RecordState& record : records_) chains.push_back(record.chain);
   try {
     subtransaction([&] {
       with_spi([&](Spi& spi) {
         reset_deferral(spi);
-        for (const auto& group : groups_) judge_group(spi, group);
+        for (const auto& group : groups_) judge_group(spi, group, false);
+        flush_run(spi);
         check_deferred(spi);
       });
     });
     return;
   } catch (const GroupRejected&) {
+  } catch (const RunUnclear&) {
   } catch (PgError& error) {
-    if (!rejects_its_group(error.sqlstate())) throw;
+    // 27000: a BEFORE trigger changed another row of the same statement. By itself it may be right.
+    if (!rejects_its_group(error.sqlstate()) && error.sqlstate() != "27000") throw;
     error.discard();
   }
-  records_ = loaded;
+  run_.clear();
+  run_records_.clear();
+  for (std::size_t i = 0; i < records_.size(); ++i) records_[i].chain = chains[i];
   opened_.clear();
   clocks_.clear();
   for (const auto& group : groups_) {
     for (std::size_t i : group) items_[i].verdict.reset();
   }
+  load_rows();  // as they are without what was undone
+  load_clocks(author_.client_id, records_);
+  for (RecordState& record : records_) record.changes_from.reset();
+  load_changes(records_, items_);
   judge_one_by_one();
 }
 
@@ -163,7 +175,7 @@ void Pusher::judge_one_by_one() {
               reload_record(record, wanted_);
             }
           }
-          judge_group(spi, group);
+          judge_group(spi, group, true);
           check_deferred(spi);
         });
       });
@@ -182,17 +194,23 @@ void Pusher::judge_one_by_one() {
   }
 }
 
-void Pusher::judge_group(Spi& spi, const std::vector<std::size_t>& group) {
+void Pusher::judge_group(Spi& spi, const Group& group, bool one_by_one) {
   for (std::size_t i : group) {
     if (i % 100 == 99) check_interrupts();
     current_ = i;
     inject_fault("push_judge");
-    judge_item(spi, items_[i]);
-    const Verdict& verdict = *items_[i].verdict;
-    if (verdict.status != "rejected") continue;
-    if (group.size() > 1) throw GroupRejected{verdict};
-    reject_group(group, Verdict(verdict));
+    judge_item(spi, i, group);
+    if (one_by_one) flush_run(spi);
   }
+}
+
+// A verdict has been found: a rejected member undoes its group.
+void Pusher::settle(std::size_t index, const Group& group) {
+  const Verdict& verdict = *items_[index].verdict;
+  if (verdict.status != "rejected") return;
+  current_ = index;
+  if (group.size() > 1) throw GroupRejected{verdict};
+  reject_group(group, Verdict(verdict));
 }
 
 // The failing member (current_) keeps its own verdict; the others are rejected with it.
@@ -207,49 +225,105 @@ void Pusher::reject_group(const std::vector<std::size_t>& group, const Verdict& 
                               "See the verdict of mutation " + items_[current_].entry->id + ".");
     }
     if (item.object != nullptr && item.edit.operation == Operation::insert) {
-      records_[item.record].insert_rejected = true;
+      records_[item.record].chain.insert_rejected = true;
     }
   }
 }
 
-void Pusher::judge_item(Spi& spi, PushItem& item) {
-  RecordState& record = records_[item.record];
+// What is rejected whatever the record holds.
+bool Pusher::refuse(PushItem& item) {
+  const RecordState& record = records_[item.record];
   const std::string& id = item.entry->id;
-  if (record.insert_rejected) {
+  if (record.chain.insert_rejected) {
     item.verdict =
         rejected(id, "depends_on_rejected", "", "the record's insert was rejected before");
-    return;
-  }
-  if (record.not_lockable && item.edit.operation == Operation::update) {
+  } else if (record.not_lockable && item.edit.operation == Operation::update) {
     item.verdict = rejected(id, "not_authorized", "42501",
                             "permission denied to update record " + record.record_id);
-    return;
   }
-  if (record.chained && item.edit.operation == Operation::update) take_chain_base(items_, item);
-  for (int round = 0; round < decisions_max; ++round) {
-    if (item.takes_present_as_base) {
-      for (const auto& [name, value] : item.edit.data) {
-        const auto present = record.server.values.find(name);
-        if (present != record.server.values.end()) {
-          item.edit.original[name] = present->second;
-        }
-      }
+  return item.verdict.has_value();
+}
+
+Decision Pusher::decide_item(Spi& spi, PushItem& item) {
+  RecordState& record = records_[item.record];
+  if (record.chain.linked && item.edit.operation == Operation::update)
+    take_chain_base(items_, item);
+  if (item.takes_present_as_base) {
+    for (const auto& [name, value] : item.edit.data) {
+      const auto present = record.server.values.find(name);
+      if (present != record.server.values.end()) item.edit.original[name] = present->second;
     }
-    inject_fault("push_judge");
-    const std::optional<std::int64_t> version = effective_version(item, record);
-    record.server.contested = record.contested;
-    if (version != record.changes_from) record.server.changed_since.reset();
-    Decision decision =
-        decide(item.edit, version, record.server, record.object->rules, record.clocks);
-    complete(spi, item, record, decision);
-    const Applied applied = apply(spi, author_, item, record, decision);
+  }
+  inject_fault("push_judge");
+  record.server.contested = record.chain.contested;
+  const std::optional<std::int64_t> version = effective_version(item, record);
+  if (version != record.changes_from) record.server.changed_since.reset();
+  Decision decision =
+      decide(item.edit, version, record.server, record.object->rules, record.clocks);
+  if (!decision.calls.empty()) flush_run(spi);  // a merge function may look at what was written
+  complete(spi, item, record, decision);
+  return decision;
+}
+
+// Decides now and writes later, with its neighbours; but what builds on a record that waits to be
+// written is decided when that is done.
+void Pusher::judge_item(Spi& spi, std::size_t index, const Group& group) {
+  PushItem& item = items_[index];
+  if (run_records_.count(item.record) > 0) flush_run(spi);
+  if (refuse(item)) return settle(index, group);
+  Decision decision = decide_item(spi, item);
+  if (decision.action == Action::none) {
+    take_outcome(item, decision, {});
+    return settle(index, group);
+  }
+  if (!run_.empty()) {
+    const Decided& first = run_.front();
+    const PushItem& other = items_[first.index];
+    const bool fits = same_statement({&other, &records_[other.record], &first.decision},
+                                     {&item, &records_[item.record], &decision});
+    if (!fits) flush_run(spi);
+  }
+  run_.push_back({index, &group, std::move(decision)});
+  run_records_.insert(item.record);
+}
+
+void Pusher::flush_run(Spi& spi) {
+  if (run_.empty()) return;
+  const std::vector<Decided> run = std::move(run_);
+  run_.clear();
+  run_records_.clear();
+  std::vector<Write> writes;
+  for (const Decided& one : run) {
+    const PushItem& item = items_[one.index];
+    writes.push_back({&item, &records_[item.record], &one.decision});
+  }
+  const std::vector<Applied> applied = apply(spi, author_, writes);
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    PushItem& item = items_[run[i].index];
+    if (applied[i].hit) {
+      take_outcome(item, run[i].decision, applied[i]);
+    } else {
+      judge_again(spi, item);
+    }
+    settle(run[i].index, *run[i].group);
+  }
+}
+
+// The record changed since it was read: read and decide again.
+void Pusher::judge_again(Spi& spi, PushItem& item) {
+  RecordState& record = records_[item.record];
+  for (int round = 1; round < decisions_max; ++round) {
+    reload_record(record, wanted_);
+    if (refuse(item)) return;
+    const Decision decision = decide_item(spi, item);
+    const Applied applied = apply(spi, author_, {{&item, &record, &decision}}).front();
     if (applied.hit || decision.action == Action::none) {
       take_outcome(item, decision, applied);
       return;
     }
-    reload_record(record, wanted_);  // changed since it was read: detect again
   }
-  item.verdict = rejected(id, "not_authorized", "42501",
+  reload_record(record, wanted_);
+  item.verdict = rejected(item.entry->id, "not_authorized", "42501",
                           "permission denied to write record " + record.record_id);
 }
 
@@ -290,7 +364,8 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
     FieldClock& stored = record.clocks[field];
     stored = clock;
     stored.own = clock.mutation_id == item.entry->id;
-    clocks_.push_back({record.object->info.object, record.record_id, field, clock});
+    clocks_.push_back({record.object->info.object, record.record_id, field, clock,
+                       stored.own && item.entry->client_sequence.has_value()});
   }
   follow_chain(item, decision, verdict.version, record);
   if (!decision.manual_fields.empty()) remember_opened(item, decision, verdict);

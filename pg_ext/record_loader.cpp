@@ -125,7 +125,7 @@ Places read_rows(Spi& spi, std::vector<RecordState>& records, const Places& plac
   if (places.empty()) return {};
   const ObjectInfo& info = records[places.front()].object->info;
   std::vector<char> found(places.size(), 0);
-  Rows rows = spi.execute(load_statement(info, columns, lock), key_params(records, places));
+  Rows rows = spi.execute_by_key(load_statement(info, columns, lock), key_params(records, places));
   for (std::size_t row = 0; row < rows.size(); ++row) {
     if (row % 1000 == 999) check_interrupts();
     const auto index = static_cast<std::size_t>(*rows.int8(row, 0) - 1);
@@ -205,9 +205,9 @@ void load_deletes(Spi& spi, std::vector<RecordState>& records, const Places& pla
   const PushObject& object = *records[places.front()].object;
   std::vector<std::optional<std::string>> ids;
   for (std::size_t place : places) ids.emplace_back(records[place].record_id);
-  Rows rows =
-      spi.execute(deletes_sql, {Param::text(object.info.object), Param::text_array(ids),
-                                Param::boolean(object.rules.deletes == DeleteRule::update_wins)});
+  Rows rows = spi.execute_by_key(deletes_sql,
+                                 {Param::text(object.info.object), Param::text_array(ids),
+                                  Param::boolean(object.rules.deletes == DeleteRule::update_wins)});
   for (std::size_t row = 0; row < rows.size(); ++row) {
     ServerState& server = records[places[static_cast<std::size_t>(*rows.int8(row, 0) - 1)]].server;
     server.last_delete_version = rows.int8(row, 1);
@@ -220,6 +220,7 @@ void load_deletes(Spi& spi, std::vector<RecordState>& records, const Places& pla
 std::map<std::string, Places> by_object(const std::vector<RecordState>& records) {
   std::map<std::string, Places> groups;
   for (std::size_t i = 0; i < records.size(); ++i) {
+    if (records[i].key_texts.empty()) continue;
     groups[records[i].object->info.object].push_back(i);
   }
   return groups;

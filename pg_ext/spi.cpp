@@ -3,6 +3,9 @@
 #include <unordered_map>
 
 #include "pg_ext/pg.h"
+extern "C" {
+#include "utils/plancache.h"
+}
 
 namespace objectos::server {
 
@@ -16,8 +19,8 @@ std::unordered_map<std::string, SPIPlanPtr>& kept_plans() {
 }
 
 // Plans differ by statement, parameter types and who plans them.
-std::string plan_key(const std::string& sql, const Params& params) {
-  std::string key = std::to_string(GetUserId());
+std::string plan_key(const std::string& sql, const Params& params, bool by_key) {
+  std::string key = (by_key ? "k" : "") + std::to_string(GetUserId());
   for (const Param& param : params) {
     key += ',';
     key += std::to_string(param.type());
@@ -35,118 +38,6 @@ void check_spi(int result, const char* what) {
 
 }  // namespace
 
-Param Param::text(std::optional<std::string_view> value) {
-  Param param(TEXTOID, value ? Form::varlena : Form::null);
-  if (value) param.bytes_ = *value;
-  return param;
-}
-
-Param Param::json(std::optional<std::string_view> value) {
-  Param param = text(value);
-  param.type_ = JSONOID;
-  return param;
-}
-
-Param Param::bytea(std::optional<std::string_view> bytes) {
-  Param param = text(bytes);
-  param.type_ = BYTEAOID;
-  return param;
-}
-
-Param Param::int8(std::optional<std::int64_t> value) {
-  Param param(INT8OID, value ? Form::number : Form::null);
-  if (value) param.number_ = static_cast<std::uintptr_t>(*value);
-  return param;
-}
-
-Param Param::boolean(std::optional<bool> value) {
-  Param param(BOOLOID, value ? Form::number : Form::null);
-  if (value) param.number_ = *value ? 1 : 0;
-  return param;
-}
-
-Param Param::of_type(Oid type, std::optional<std::string_view> input) {
-  Param param(type, input ? Form::input : Form::null);
-  if (input) param.bytes_ = *input;
-  return param;
-}
-
-Param Param::jsonb(std::optional<std::string_view> value) {
-  return of_type(JSONBOID, value);
-}
-Param Param::uuid(std::optional<std::string_view> value) {
-  return of_type(UUIDOID, value);
-}
-Param Param::timestamptz(std::optional<std::string_view> value) {
-  return of_type(TIMESTAMPTZOID, value);
-}
-
-Param Param::datum(Oid type, Datum value, bool is_null) {
-  Param param(type, is_null ? Form::null : Form::ready);
-  param.number_ = value;
-  return param;
-}
-
-Param Param::text_array(const std::vector<std::optional<std::string>>& values) {
-  Param param(TEXTARRAYOID, Form::array);
-  param.elements_ = values;
-  return param;
-}
-
-namespace {
-
-Datum text_array_datum(const std::vector<std::optional<std::string>>& elements) {
-  const int count = static_cast<int>(elements.size());
-  return pg_call([&] {
-    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * (count + 1)));
-    auto* nulls = static_cast<bool*>(palloc(sizeof(bool) * (count + 1)));
-    for (int i = 0; i < count; ++i) {
-      nulls[i] = !elements[i].has_value();
-      values[i] = nulls[i] ? 0
-                           : PointerGetDatum(cstring_to_text_with_len(
-                                 elements[i]->data(), static_cast<int>(elements[i]->size())));
-    }
-    int dimensions[1] = {count};
-    int lower_bounds[1] = {1};
-    return PointerGetDatum(construct_md_array(values, nulls, 1, dimensions, lower_bounds, TEXTOID,
-                                              -1, false, TYPALIGN_INT));
-  });
-}
-
-struct Arguments {
-  std::vector<Oid> types;
-  std::vector<Datum> values;
-  std::string nulls;
-};
-
-}  // namespace
-
-static Datum input_datum(Oid type, const std::string& text) {
-  const char* input = text.c_str();
-  return pg_call([&] {
-    Oid function, parameter;
-    getTypeInputInfo(type, &function, &parameter);
-    return OidInputFunctionCall(function, const_cast<char*>(input), parameter, -1);
-  });
-}
-
-Datum Spi::value_of(const Param& param) {
-  switch (param.form_) {
-    case Param::Form::null:
-      return 0;
-    case Param::Form::number:
-    case Param::Form::ready:
-      return param.number_;
-    case Param::Form::varlena:
-      return text_result(param.bytes_);
-    case Param::Form::input:
-      return input_datum(param.type_, param.bytes_);
-    case Param::Form::array:
-      return text_array_datum(param.elements_);
-  }
-  return 0;
-}
-
 Spi::Spi() {
   pg_call([] {
     if (SPI_connect() != SPI_OK_CONNECT) elog(LOG, "SPI_connect failed");
@@ -157,11 +48,13 @@ void Spi::finish() {
   pg_call([] { SPI_finish(); });
 }
 
-static SPIPlanPtr prepare(const std::string& sql, const std::vector<Oid>& types) {
+static SPIPlanPtr prepare(const std::string& sql, const std::vector<Oid>& types, bool by_key) {
   const char* text = sql.c_str();
   auto* type_list = const_cast<Oid*>(types.data());
   const int count = static_cast<int>(types.size());
-  const SPIPlanPtr plan = pg_call([&] { return SPI_prepare(text, count, type_list); });
+  const SPIPlanPtr plan = pg_call([&] {
+    return SPI_prepare_cursor(text, count, type_list, by_key ? CURSOR_OPT_GENERIC_PLAN : 0);
+  });
   if (plan == nullptr) check_spi(SPI_result, text);
   return plan;
 }
@@ -186,28 +79,51 @@ Rows Spi::run(SPIPlanPtr plan, const Params& params, Access access, long row_lim
   return rows;
 }
 
-Rows Spi::execute(const std::string& sql, const Params& params, Access access, long row_limit) {
+SPIPlanPtr Spi::kept_plan(const std::string& sql, const Params& params, bool by_key) {
   auto& plans = kept_plans();
-  const std::string key = plan_key(sql, params);
-  auto found = plans.find(key);
-  if (found == plans.end()) {
-    if (plans.size() >= plans_kept_max) {
-      for (const auto& [_, plan] : plans) pg_call([p = plan] { SPI_freeplan(p); });
-      plans.clear();
-    }
-    std::vector<Oid> types;
-    for (const Param& param : params) types.push_back(param.type());
-    const SPIPlanPtr plan = prepare(sql, types);
-    pg_call([&] { SPI_keepplan(plan); });
-    found = plans.emplace(key, plan).first;
+  const std::string key = plan_key(sql, params, by_key);
+  const auto found = plans.find(key);
+  if (found != plans.end()) return found->second;
+  if (plans.size() >= plans_kept_max) {
+    for (const auto& [_, plan] : plans) pg_call([p = plan] { SPI_freeplan(p); });
+    plans.clear();
   }
-  return run(found->second, params, access, row_limit);
+  std::vector<Oid> types;
+  for (const Param& param : params) types.push_back(param.type());
+  const SPIPlanPtr plan = prepare(sql, types, by_key);
+  pg_call([&] { SPI_keepplan(plan); });
+  plans.emplace(key, plan);
+  return plan;
+}
+
+Rows Spi::execute(const std::string& sql, const Params& params, Access access, long row_limit) {
+  return run(kept_plan(sql, params, false), params, access, row_limit);
+}
+
+// The generic plan is made here, where the planner may not choose otherwise; what runs while the
+// statement is executed (the user's triggers and policies) is planned under the caller's settings.
+static void plan_by_key(SPIPlanPtr plan) {
+  pg_call([&] {
+    const int level = NewGUCNestLevel();
+    for (const char* setting : {"enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"})
+      set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                        false);
+    CachedPlan* const generic = SPI_plan_get_cached_plan(plan);
+    if (generic != nullptr) ReleaseCachedPlan(generic, CurrentResourceOwner);
+    AtEOXact_GUC(true, level);
+  });
+}
+
+Rows Spi::execute_by_key(const std::string& sql, const Params& params) {
+  const SPIPlanPtr plan = kept_plan(sql, params, true);
+  plan_by_key(plan);
+  return run(plan, params, Access::read_write, 0);
 }
 
 Rows Spi::execute_once(const std::string& sql, const Params& params, Access access) {
   std::vector<Oid> types;
   for (const Param& param : params) types.push_back(param.type());
-  const SPIPlanPtr plan = prepare(sql, types);
+  const SPIPlanPtr plan = prepare(sql, types, false);
   Rows rows = run(plan, params, access, 0);
   pg_call([&] { SPI_freeplan(plan); });
   return rows;
@@ -276,6 +192,14 @@ std::optional<std::int64_t> Rows::int8(std::size_t row, int column) const {
     default:
       return DatumGetInt64(value);
   }
+}
+
+std::string Rows::bytes(std::size_t row, int column) const {
+  bool null = false;
+  const Datum value = datum(row, column, &null);
+  if (null) return {};
+  const auto* bytes = pg_call([&] { return PG_DETOAST_DATUM_PACKED(value); });
+  return std::string(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 }
 
 bool Rows::boolean(std::size_t row, int column) const {

@@ -31,20 +31,25 @@ class Param {
   static Param uuid(std::optional<std::string_view> value);
   static Param timestamptz(std::optional<std::string_view> value);
   static Param datum(Oid type, Datum value, bool is_null);
-  static Param text_array(const std::vector<std::optional<std::string>>& values);
+  static Param text_array(std::vector<std::optional<std::string>> values);
+  static Param bytea_array(std::vector<std::optional<std::string>> values);  // raw bytes
+  static Param int8_array(std::vector<std::int64_t> values);
+  // An array of any type that has an array type, from the input texts of its elements.
+  static Param array_of(Oid element_type, std::vector<std::optional<std::string>> inputs);
 
   Oid type() const noexcept { return type_; }
   bool is_null() const noexcept { return form_ == Form::null; }
 
  private:
   friend class Spi;
-  enum class Form { null, varlena, number, input, ready, array };
+  enum class Form { null, varlena, number, input, ready, texts, numbers, inputs };
   Param(Oid type, Form form) : type_(type), form_(form) {}
   Oid type_;
   Form form_;
   std::uintptr_t number_ = 0;
   std::string bytes_;
   std::vector<std::optional<std::string>> elements_;
+  std::vector<std::int64_t> numbers_;
 };
 
 using Params = std::vector<Param>;
@@ -65,6 +70,7 @@ class Rows {
                                   int column) const;  // by the type's output function
   std::string text_or(std::size_t row, int column, std::string_view otherwise) const;
   std::optional<std::int64_t> int8(std::size_t row, int column) const;  // of int2, int4, int8, oid
+  std::string bytes(std::size_t row, int column) const;                 // of bytea; NULL is ""
   bool boolean(std::size_t row, int column) const;                      // NULL is false
   void release();                                                       // frees the rows now
 
@@ -88,12 +94,17 @@ class Spi {
   // or caller). At most plans_kept_max of them: the cache is emptied when full.
   Rows execute(const std::string& sql, const Params& params = {},
                Access access = Access::read_write, long row_limit = 0);
+  // For statements that join arrays to a table by its key: one plan, kept, that goes from element
+  // to element in their order and by index. A plan made for each call would now and then read the
+  // whole table instead, and take its rows in any order.
+  Rows execute_by_key(const std::string& sql, const Params& params = {});
   // Not cached: for texts that will not come again.
   Rows execute_once(const std::string& sql, const Params& params = {},
                     Access access = Access::read_write);
 
  private:
   static Datum value_of(const Param& param);
+  static _SPI_plan* kept_plan(const std::string& sql, const Params& params, bool by_key);
   Rows run(_SPI_plan* plan, const Params& params, Access access, long row_limit);
 };
 

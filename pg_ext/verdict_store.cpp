@@ -1,5 +1,6 @@
 #include "pg_ext/verdict_store.h"
 
+#include <iterator>
 #include <unordered_map>
 
 #include "pg_ext/spi.h"
@@ -16,21 +17,11 @@ namespace {
 
 struct StoredVerdict {
   std::optional<std::int64_t> client_sequence;
-  std::string fingerprint_hex;
+  std::string fingerprint;  // 32 bytes
   Verdict verdict;
 };
 
 using Stored = std::unordered_map<std::string, StoredVerdict>;
-
-std::string hex(std::string_view bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (unsigned char byte : bytes) {
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
-  }
-  return out;
-}
 
 [[noreturn]] void forked(const PushEntry& entry, const std::string& why) {
   throw ProtocolError(
@@ -41,11 +32,11 @@ std::string hex(std::string_view bytes) {
 }
 
 constexpr const char* load_sql = R"(
-SELECT v.mutation_id, v.client_sequence, pg_catalog.encode(v.fingerprint, 'hex'), v.status,
+SELECT v.mutation_id, v.client_sequence, v.fingerprint, v.status,
        v.version,
        v.sequence, v.reason, v.resolution, v.server_version, v.client_version, v.detail
   FROM objectos_sync.verdicts v
- WHERE v.client_id = $1 AND v.mutation_id = ANY ($2::uuid[]))";
+ WHERE v.client_id = $1 AND v.mutation_id = ANY ($2))";
 
 Stored load(const std::string& client_id, const std::vector<PushItem>& items) {
   std::vector<std::optional<std::string>> ids;
@@ -53,13 +44,14 @@ Stored load(const std::string& client_id, const std::vector<PushItem>& items) {
   Stored stored;
   as_owner([&] {
     with_spi([&](Spi& spi) {
-      Rows rows = spi.execute(load_sql, {Param::text(client_id), Param::text_array(ids)});
+      Rows rows =
+          spi.execute(load_sql, {Param::text(client_id), Param::array_of(UUIDOID, std::move(ids))});
       for (std::size_t i = 0; i < rows.size(); ++i) {
         StoredVerdict one;
         Verdict& verdict = one.verdict;
         verdict.mutation_id = rows.text_or(i, 0, "");
         one.client_sequence = rows.int8(i, 1);
-        one.fingerprint_hex = rows.text_or(i, 2, "");
+        one.fingerprint = rows.bytes(i, 2);
         verdict.status = rows.text_or(i, 3, "");
         verdict.duplicate = true;
         verdict.version = rows.int8(i, 4);
@@ -84,24 +76,60 @@ std::optional<std::string> optional_text(const std::string& value) {
   return value.empty() ? std::nullopt : std::optional(value);
 }
 
-constexpr std::size_t stored_columns = 11;
+constexpr const char* log_sql = R"(
+SELECT m.id, m.sequence, m.version, m.object, m.record_id
+  FROM objectos_sync.mutations m
+ WHERE m.client_id = $1 AND m.client_sequence = ANY ($2))";
+
+// Verdicts that were confirmed are gone; what the log holds under the same number, id and record
+// was applied, and is answered so. Anything else under a known number is another history.
+void answer_from_log(const std::string& client_id, const std::vector<PushItem*>& items) {
+  std::unordered_map<std::string, PushItem*> by_id;
+  std::vector<std::int64_t> numbers;
+  for (PushItem* item : items) {
+    by_id.emplace(item->entry->id, item);
+    numbers.push_back(*item->entry->client_sequence);
+  }
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      const Rows rows =
+          spi.execute(log_sql, {Param::text(client_id), Param::int8_array(std::move(numbers))});
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto found = by_id.find(rows.text_or(i, 0, ""));
+        if (found == by_id.end()) continue;
+        const PushEntry& entry = *found->second->entry;
+        if (entry.object != rows.text_or(i, 3, "")) continue;
+        if (entry.record_id != rows.text_or(i, 4, "")) continue;
+        Verdict verdict;
+        verdict.mutation_id = entry.id;
+        verdict.status = "applied";
+        verdict.duplicate = true;
+        verdict.sequence = rows.int8(i, 1);
+        verdict.version = rows.int8(i, 2);
+        found->second->verdict = std::move(verdict);
+      }
+    });
+  });
+  for (const PushItem* item : items) {
+    if (item->verdict) continue;
+    forked(*item->entry, "client_sequence " + std::to_string(*item->entry->client_sequence) +
+                             " was judged before for another mutation");
+  }
+}
 
 // One array for each column: cheaper than a document of all rows.
 constexpr const char* store_sql = R"(
 INSERT INTO objectos_sync.verdicts (client_id, mutation_id, client_sequence, fingerprint, status,
                                     version, sequence,
                                     reason, resolution, server_version, client_version, detail)
-SELECT $1, r.mutation_id::uuid, r.client_sequence::bigint,
-       pg_catalog.decode(r.fingerprint, 'hex'), r.status, r.version::bigint, r.sequence::bigint,
-       r.reason, r.resolution, r.server_version::bigint, r.client_version::bigint, r.detail::jsonb
-  FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]),
-                  pg_catalog.unnest($4::text[]), pg_catalog.unnest($5::text[]),
-                  pg_catalog.unnest($6::text[]), pg_catalog.unnest($7::text[]),
-                  pg_catalog.unnest($8::text[]), pg_catalog.unnest($9::text[]),
-                  pg_catalog.unnest($10::text[]), pg_catalog.unnest($11::text[]),
-                  pg_catalog.unnest($12::text[]))
-       AS r(mutation_id, client_sequence, fingerprint, status, version, sequence, reason,
-            resolution, server_version, client_version, detail))";
+SELECT $1, r.* FROM ROWS FROM (
+       pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),
+       pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9),
+       pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12)) AS r)";
+
+constexpr Oid stored_types[] = {UUIDOID, INT8OID, BYTEAOID, TEXTOID, INT8OID, INT8OID,
+                                TEXTOID, TEXTOID, INT8OID,  INT8OID, JSONBOID};
+constexpr std::size_t stored_columns = std::size(stored_types);
 
 }  // namespace
 
@@ -123,6 +151,7 @@ std::string sha256(std::string_view bytes) {
 void answer_replays(const std::string& client_id, const ClientState& client,
                     std::vector<PushItem>& items) {
   const Stored stored = load(client_id, items);
+  std::vector<PushItem*> old;  // judged before, and without a verdict
   std::unordered_map<std::string, std::size_t> by_id;
   std::unordered_map<std::int64_t, std::size_t> by_number;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -142,15 +171,15 @@ void answer_replays(const std::string& client_id, const ClientState& client,
     }
     const auto known = stored.find(entry.id);
     if (known != stored.end()) {
-      if (known->second.fingerprint_hex != hex(item.fingerprint)) {
+      if (known->second.fingerprint != item.fingerprint) {
         forked(entry, "its id is known with other content");
       }
       item.verdict = known->second.verdict;
     } else if (entry.client_sequence && *entry.client_sequence <= client.high_water) {
-      forked(entry, "client_sequence " + std::to_string(*entry.client_sequence) +
-                        " was judged before for another mutation");
+      old.push_back(&item);
     }
   }
+  if (!old.empty()) answer_from_log(client_id, old);
 }
 
 void store_verdicts(const std::string& client_id, const std::vector<PushItem>& items) {
@@ -164,7 +193,7 @@ void store_verdicts(const std::string& client_id, const std::vector<PushItem>& i
     };
     put(item.entry->id);
     put(optional_number(item.entry->client_sequence));
-    put(hex(item.fingerprint));
+    put(item.fingerprint);
     put(verdict.status);
     put(optional_number(verdict.version));
     put(optional_number(verdict.sequence));
@@ -176,7 +205,11 @@ void store_verdicts(const std::string& client_id, const std::vector<PushItem>& i
   }
   if (columns.front().empty()) return;
   Params params{Param::text(client_id)};
-  for (const auto& column : columns) params.push_back(Param::text_array(column));
+  for (std::size_t i = 0; i < stored_columns; ++i) {
+    params.push_back(stored_types[i] == BYTEAOID
+                         ? Param::bytea_array(std::move(columns[i]))
+                         : Param::array_of(stored_types[i], std::move(columns[i])));
+  }
   as_owner([&] { with_spi([&](Spi& spi) { spi.execute(store_sql, params); }); });
 }
 

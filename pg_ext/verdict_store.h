@@ -12,7 +12,8 @@ namespace objectos::server {
 std::string sha256(std::string_view bytes);  // 32 bytes
 
 // Sets the verdict (duplicate = true) of every item that was judged before, and notes twins within
-// the push. Throws OS003 when a known id or number comes with other bytes: nothing is judged then.
+// the push. A confirmed verdict is gone: what the log has of it is answered as applied. Throws
+// OS003 when a known id or number comes with other bytes: nothing is judged then.
 void answer_replays(const std::string& client_id, const ClientState& client,
                     std::vector<PushItem>& items);
 

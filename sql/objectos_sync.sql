@@ -67,6 +67,9 @@ CREATE INDEX mutations_batches ON objectos_sync.mutations (xid, sequence)
   WHERE batch_end IS NOT NULL;
 CREATE INDEX mutations_deletes ON objectos_sync.mutations (object, record_id, version)
   WHERE operation = 'delete';
+-- A client's mutation whose verdict is gone. Each client writes at its own end of the index.
+CREATE INDEX mutations_client ON objectos_sync.mutations (client_id, client_sequence)
+  WHERE client_sequence IS NOT NULL;
 
 CREATE TABLE objectos_sync.clients (
   client_id text PRIMARY KEY,
@@ -75,7 +78,8 @@ CREATE TABLE objectos_sync.clients (
   high_water bigint NOT NULL DEFAULT 0,
   confirmed bigint NOT NULL DEFAULT 0,
   checkpoint text,
-  last_seen timestamptz NOT NULL DEFAULT now()
+  last_seen timestamptz NOT NULL DEFAULT now(),
+  forgotten_at timestamptz
 );
 
 CREATE TABLE objectos_sync.verdicts (
@@ -125,6 +129,7 @@ CREATE TABLE objectos_sync.field_clocks (
   "timestamp" timestamptz NOT NULL,
   mutation_id uuid NOT NULL,
   value_hash text NOT NULL,
+  client_id text, -- of a numbered mutation: its client's next one builds on it
   PRIMARY KEY (object, record_id, field)
 );
 
@@ -260,6 +265,18 @@ CREATE FUNCTION sync_ack(ack json) RETURNS void
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_ack';
 COMMENT ON FUNCTION sync_ack(json)
   IS 'store how far a client has come; drops the verdicts it has confirmed';
+
+CREATE FUNCTION sync_clients() RETURNS TABLE(client_id text, user_id text, device text,
+    last_seen timestamptz, checkpoint text, high_water bigint, confirmed bigint, lag bigint,
+    open_conflicts bigint)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_clients';
+COMMENT ON FUNCTION sync_clients()
+  IS 'the clients and how far each has come: the caller''s own, to the owner everybody''s';
+
+CREATE FUNCTION sync_forget_client(client_id text) RETURNS boolean
+  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_forget_client';
+COMMENT ON FUNCTION sync_forget_client(text)
+  IS 'take a client out of the registry with its verdicts; what it sent stays judged';
 
 CREATE FUNCTION sync_conflicts() RETURNS TABLE(conflict_id uuid, mutation_id uuid, object text,
     record_id text, reason text, base jsonb, client jsonb, server jsonb, client_id text,
@@ -424,7 +441,7 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
      WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_pull_frame', 'sync_snapshot',
        'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
-       'sync_resolve', 'sync_objects');
+       'sync_resolve', 'sync_objects', 'sync_clients');
   END;
 COMMENT ON FUNCTION objectos_sync.client_functions() IS 'what sync_grant() lets a role call';
 

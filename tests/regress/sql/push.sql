@@ -62,7 +62,7 @@ SELECT id FROM contacts ORDER BY id COLLATE "C";
 -- confirmed verdicts are dropped
 SELECT sync_ack('{"client_id":"p1","confirmed":4}');
 SELECT count(*) FROM objectos_sync.verdicts WHERE client_id = 'p1';
--- an unconfirmed number without its verdict is a fork, too
+-- what was confirmed and comes again is answered from the log, and not applied
 SELECT * FROM shown('p1', json_build_array(json_build_object('id', uid(1), 'object', 'contacts', 'record_id', '1',
   'operation', 'insert', 'data', json_build_object('id', '1', 'name', 'Ada', 'age', 36), 'client_sequence', 1)));
 
