@@ -8,7 +8,7 @@ CLIENT_CXXFLAGS := -std=c++20 -O2 -g -Wall -Wextra -fPIC -pthread
 CLIENT_CPPFLAGS = -I. -Iclient/include -Iclient/src $(PKG_CFLAGS)
 EXTRA_CXXFLAGS ?=
 
-CLIENT_SOURCES := $(shell find client/src protocol -name '*.cpp' 2>/dev/null | sort)
+CLIENT_SOURCES := $(shell find -H client/src protocol -name '*.cpp' 2>/dev/null | sort)
 CLI_SOURCES := $(wildcard client/cli/*.cpp)
 CLIENT_OBJS := $(CLIENT_SOURCES:%.cpp=build/client/%.o)
 CLI_OBJS := $(CLI_SOURCES:%.cpp=build/client/%.o)

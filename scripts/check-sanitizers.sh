@@ -47,11 +47,11 @@ failed=()
 for suite in "${suites[@]}"; do
   echo "== $suite"
   run=("build/asan/build/test-$suite")
-  # Not here: the tests that time (a sanitizer costs a factor), those that kill at every step, and
-  # those that are about the backend alone.
+  # Not here: the tests that time (a sanitizer costs a factor) or bound memory (it maps terabytes),
+  # those that kill at every step, and those that are about the backend alone.
   [ "$suite" != e2e ] || run=(env "OBJECTOS_SYNC=$PWD/build/asan/build/objectos-sync"
     scripts/with-cluster.sh --fast -- "${run[@]}"
-    '-tce=*5 s*,*fault point*,*killed*,*commits in any order*,*overtaken*,*random*,*statement timeout*')
+    '-tce=*5 s*,*fault point*,*killed*,*commits in any order*,*overtaken*,*random*,*statement timeout*,*no more memory*')
   "${run[@]}" || failed+=("$suite")
 done
 [ ${#failed[@]} -eq 0 ] || { echo "check-sanitizers: failed: ${failed[*]}" >&2; exit 1; }

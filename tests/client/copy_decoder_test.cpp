@@ -25,7 +25,7 @@ class TextSink final : public RowSink {
 };
 
 // Two rows (42, 'Ada') and (-1, NULL), then the trailer.
-const std::string kStream(
+constexpr char kBytes[] =
     "PGCOPY\n\377\r\n\0"
     "\0\0\0\0"
     "\0\0\0\0"
@@ -38,8 +38,8 @@ const std::string kStream(
     "\0\0\0\4"
     "\377\377\377\377"
     "\377\377\377\377"
-    "\377\377",
-    54);
+    "\377\377";
+const std::string kStream(kBytes, sizeof kBytes - 1);
 
 }  // namespace
 
