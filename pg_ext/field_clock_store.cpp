@@ -17,14 +17,18 @@ namespace objectos::server {
 namespace {
 
 // The zero id is a plain write's clock. A client stands only with its numbered mutations: they are
-// known to come in its order.
+// known to come in its order. OFFSET 0 keeps the look-up inside: a table without statistics is
+// taken for empty, and the planner would go through all its clocks for each record.
 constexpr const char* load_sql = R"(
 SELECT u.place, c.field, (EXTRACT(epoch FROM c."timestamp") * 1000000)::bigint,
        CASE WHEN c.mutation_id = '00000000-0000-0000-0000-000000000000' THEN ''
             ELSE c.mutation_id::text END, c.value_hash,
        c.client_id IS NOT DISTINCT FROM $3
   FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY AS u(record_id, place)
-  JOIN objectos_sync.field_clocks c ON c.object = $1 AND c.record_id = u.record_id)";
+ CROSS JOIN LATERAL (
+   SELECT k.field, k."timestamp", k.mutation_id, k.value_hash, k.client_id
+     FROM objectos_sync.field_clocks k
+    WHERE k.object = $1 AND k.record_id = u.record_id OFFSET 0) c)";
 
 constexpr const char* store_sql = R"(
 INSERT INTO objectos_sync.field_clocks AS c (object, record_id, field, "timestamp", mutation_id,
