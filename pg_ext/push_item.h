@@ -29,6 +29,7 @@ struct Chain {
   bool linked = false;
   std::optional<std::int64_t> sent;
   std::int64_t after = 0;
+  bool met_others = false;  // found another version than it built on: later ones do too
   std::set<std::string, std::less<>> contested;  // fields on which the chain lost so far
   bool insert_rejected = false;
 };

@@ -203,9 +203,14 @@ void Pusher::note_judged(const PushItem& item) {
   if (refused) {
     record.chain.insert_rejected |= entry.mutation->operation == Operation::insert;
   } else if (item.verdict->version) {
-    record.chain.linked = true;
-    record.chain.sent = entry.mutation->version;
-    record.chain.after = *item.verdict->version;
+    Chain& chain = record.chain;
+    const bool begins = entry.mutation->operation == Operation::insert;
+    const bool knows = entry.mutation->version || chain.linked;
+    const bool unmoved = item.verdict->status == "applied" && knows;
+    chain.met_others = !begins && (chain.met_others || !unmoved);
+    if (!chain.linked || begins) chain.sent = entry.mutation->version;
+    chain.linked = true;
+    chain.after = *item.verdict->version;
   }
 }
 

@@ -31,7 +31,8 @@ void check_deferred(Spi& spi) {
 
 std::optional<std::int64_t> effective_version(const PushItem& item, const RecordState& record) {
   if (item.takes_present_as_base) return record.server.version;
-  if (record.chain.linked && record.chain.sent == item.edit.version) return record.chain.after;
+  const bool follows = record.chain.linked && !record.chain.met_others;
+  if (follows && record.chain.sent == item.edit.version) return record.chain.after;
   return item.edit.version;
 }
 
@@ -69,14 +70,20 @@ void take_chain_base(const std::vector<PushItem>& items, PushItem& item) {
 }
 
 // The client's next mutation of the record builds on this one: on the version after it, but not on
-// fields where it lost. One that meant another record, gone since, vouches for nothing.
+// fields where it lost. Where this one met somebody else's change, the next has not seen that
+// either: it is judged by the version it names and by its `original`. One that meant another
+// record, gone since, vouches for nothing; an insert begins anew.
 void follow_chain(const PushItem& item, const Decision& decision,
                   std::optional<std::int64_t> version, RecordState& record) {
   if (decision.status == Status::rejected || !version) return;
   if (decision.reason == Reason::deleted && decision.action == Action::none) return;
-  if (!record.chain.linked) record.chain.sent = item.edit.version;
-  record.chain.linked = true;
-  record.chain.after = *version;
+  Chain& chain = record.chain;
+  const bool begins = item.edit.operation == Operation::insert;
+  const bool unmoved = decision.server_version == effective_version(item, record);
+  chain.met_others = !begins && (chain.met_others || !unmoved);
+  if (!chain.linked || begins) chain.sent = item.edit.version;
+  chain.linked = true;
+  chain.after = *version;
   record.server.changed_since.reset();
   for (const FieldConflict& one : decision.conflicts) {
     const bool lost =

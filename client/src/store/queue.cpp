@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "../fault_point.h"
+#include "claimed_versions.h"
 #include "queue_sql.h"
 #include "store.h"
 
@@ -68,11 +69,7 @@ int64_t Store::confirmed() const {
   return row.integer(0);
 }
 
-// `known` is queue_sql::known_version, prepared.
-std::string Store::frozen_payload(Statement& known, const QueuedMutation& mutation) {
-  known.bind(1, std::string_view(mutation.object)).bind(2, std::string_view(mutation.record_id));
-  std::optional<int64_t> version = known.step() ? known.integer_or_none(0) : std::nullopt;
-  known.reset();
+std::string Store::frozen_payload(const QueuedMutation& mutation) {
   RawMembers message = {{"id", json_string(mutation.id)},
                         {"object", json_string(mutation.object)},
                         {"record_id", json_string(mutation.record_id)},
@@ -88,7 +85,7 @@ std::string Store::frozen_payload(Statement& known, const QueuedMutation& mutati
     message.emplace_back("original", json_object(original));
   }
   message.emplace_back("timestamp", json_string(mutation.timestamp));
-  if (version) message.emplace_back("version", std::to_string(*version));
+  if (mutation.version) message.emplace_back("version", std::to_string(*mutation.version));
   message.emplace_back("client_sequence", std::to_string(mutation.client_sequence));
   if (!mutation.group.empty()) message.emplace_back("group", json_string(mutation.group));
   return json_object(message);
@@ -112,13 +109,18 @@ std::vector<QueuedMutation> Store::next_batch(size_t max) {
     pending = pending_first(-1);
     for (whole = take; whole < pending.size() && grouped(whole);) whole++;
   }
-  Statement known(database_, queue_sql::known_version), freeze(database_, queue_sql::freeze);
-  for (size_t i = 0; i < whole; i++) {
-    pending[i].frozen = frozen_payload(known, pending[i]);
-    pending[i].state = "in_flight";
-    freeze.bind(1, std::string_view(pending[i].frozen)).bind(2, pending[i].client_sequence).run();
-  }
   pending.resize(whole);
+  Statement freeze(database_, queue_sql::freeze);
+  std::map<std::pair<std::string, std::string>, CarriedVersions> versions;
+  for (QueuedMutation& mutation : pending) {
+    const auto known = versions.try_emplace({mutation.object, mutation.record_id}, database_,
+                                            mutation.object, mutation.record_id);
+    mutation.version = known.first->second.carried(mutation.version);
+    mutation.frozen = frozen_payload(mutation);
+    mutation.state = "in_flight";
+    freeze.bind(1, std::string_view(mutation.frozen)).bind(2, mutation.version);
+    freeze.bind(3, mutation.client_sequence).run();
+  }
   fault_point("store.freeze.before_commit");
   transaction.commit();
   fault_point("store.freeze.after_commit");

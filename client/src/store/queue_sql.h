@@ -23,15 +23,20 @@ inline constexpr const char* confirmed =
     "state='pending' UNION ALL SELECT min(client_sequence) FROM _mutations WHERE "
     "state='in_flight')),(SELECT seq FROM sqlite_sequence WHERE name='_mutations'),0)";
 
-// The version to claim: of the base image, or of an earlier mutation of ours that was applied with
-// nothing concurrent (its verdict says what the record's version was after it).
-inline constexpr const char* known_version =
-    "SELECT max(v) FROM (SELECT version AS v FROM _base WHERE object=?1 AND record_id=?2 UNION ALL "
-    "SELECT json_extract(verdict,'$.version') FROM _mutations WHERE object=?1 AND record_id=?2 AND "
-    "+state='judged' AND json_extract(verdict,'$.status')='applied')";
+// What claimed_versions.h needs of one record's mutations.
+inline constexpr const char* judged_of_record =
+    "SELECT operation,version,json_extract(verdict,'$.status'),json_extract(verdict,'$.version') "
+    "FROM _mutations WHERE object=?1 AND record_id=?2 AND +state='judged' ORDER BY client_sequence";
+inline constexpr const char* pending_of_record =
+    "SELECT client_sequence,version FROM _mutations WHERE object=?1 AND record_id=?2 AND "
+    "+state='pending' ORDER BY client_sequence";
+inline constexpr const char* claim = "UPDATE _mutations SET version=?1 WHERE client_sequence=?2";
+inline constexpr const char* forget_claims =
+    "UPDATE _mutations SET version=NULL WHERE object=?1 AND record_id=?2 AND +state='pending' AND "
+    "(version>?3 OR (version=?3 AND NOT ?4))";
 
 inline constexpr const char* freeze =
-    "UPDATE _mutations SET state='in_flight',frozen=?1 WHERE client_sequence=?2";
+    "UPDATE _mutations SET state='in_flight',frozen=?1,version=?2 WHERE client_sequence=?3";
 inline constexpr const char* judge =
     "UPDATE _mutations SET state='judged',synced=1,verdict=?1 WHERE client_sequence=?2";
 inline constexpr const char* drop = "DELETE FROM _mutations WHERE client_sequence=?1";

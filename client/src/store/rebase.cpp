@@ -55,9 +55,11 @@ Row Store::expected_row(const std::string& object, const std::string& record_id,
     if (!base.is_null(0)) row = json_members(base.text(0));
     if (version != nullptr) *version = base.integer_or_none(1);
   }
-  for (const auto& mutation : queue_of(object, record_id))
+  for (const auto& mutation : queue_of(object, record_id)) {
     row = applied(std::move(row), mutation.operation,
                   changed_fields(mutation.operation, mutation.data, mutation.original));
+    if (version != nullptr) *version = mutation.version;
+  }
   return row;
 }
 

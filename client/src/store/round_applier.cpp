@@ -1,10 +1,12 @@
 // One pull round, one transaction. Records without queued work go straight to their table; the
 // others change their base image and are computed again at the end.
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "../fault_point.h"
+#include "claimed_versions.h"
 #include "store.h"
 
 namespace objectos {
@@ -57,6 +59,7 @@ class StoreRound : public RoundApplier {
   RoundResult commit(const std::string& synced_at) override {
     if (!checkpoint_)
       throw StoreError(StoreErrorKind::invalid_input, "the round ended without a checkpoint");
+    settle_claims();
     drop_judged();
     for (const auto& [object, record_id] : touched_) store_.rebase(object, record_id);
     end_conflicts_of_deleted();
@@ -109,6 +112,15 @@ class StoreRound : public RoundApplier {
     return *writer_;
   }
 
+  void settle_claims() {
+    Statement leaving(store_.database(),
+                      "SELECT DISTINCT object,record_id FROM _mutations WHERE state='judged' AND "
+                      "synced=2");
+    while (leaving.step()) carry_versions(store_.database(), leaving.text(0), leaving.text(1));
+    for (const auto& [record, now] : read_again_)
+      forget_claims(store_.database(), record.first, record.second, now.version, now.same);
+  }
+
   // `whole`: the row is read again from the server, whose history may not be the one that gave out
   // the version held here (a restore): it counts whatever its version.
   void set_base(const PulledView& row, std::string_view operation, std::string_view data,
@@ -120,10 +132,16 @@ class StoreRound : public RoundApplier {
     if (!read.step()) return;
     if (!whole && row.version && read.integer(1) > *row.version) return;
     Row image;
-    if (!read.is_null(0)) image = json_members(read.text(0));
+    const std::string before = read.text(0);
+    if (!read.is_null(0)) image = json_members(before);
+    const bool same_version = read.integer_or_none(1) == row.version;
     read.reset();
     image = applied(std::move(image), std::string(operation),
                     data.empty() ? RawMembers() : json_members(data));
+    if (whole) {
+      const bool same = same_version && image && json_object(*image) == before;
+      read_again_[{std::string(row.object), std::string(row.record_id)}] = {row.version, same};
+    }
     Statement write(store_.database(),
                     "UPDATE _base SET image=?,version=? WHERE object=? AND record_id=?");
     if (image)
@@ -300,6 +318,11 @@ class StoreRound : public RoundApplier {
   std::set<std::pair<std::string, std::string>> touched_;
   std::set<std::pair<std::string, std::string>> missing_;  // named by an update, not in the file
   std::set<std::string> rereading_;
+  struct ReadAgain {
+    std::optional<int64_t> version;
+    bool same = false;  // version and values as they were
+  };
+  std::map<std::pair<std::string, std::string>, ReadAgain> read_again_;
   RoundResult result_;
   bool checkpoint_ = false;
 };

@@ -67,6 +67,7 @@ class Store : public LocalDatabase {
   void restore_indexes();
   // Within a transaction with _applying set:
   void migrate_tables(const std::string& schema);
+  // `version`: of the base image, or, over queued mutations, the one that the last of them claims.
   Row expected_row(const std::string& object, const std::string& record_id,
                    std::optional<int64_t>* version) const;
   // Writes base (+) queue to the local row; drops the base image when nothing is queued.
@@ -76,7 +77,7 @@ class Store : public LocalDatabase {
   void take_engine_lock(const std::string& path);
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
   std::vector<QueuedMutation> pending_first(int64_t count) const;  // in order; -1: all
-  std::string frozen_payload(Statement& known, const QueuedMutation& mutation);
+  static std::string frozen_payload(const QueuedMutation& mutation);
   void open_file(const std::string& file, int flags);
   void build_beside(const std::string& path);
   void serve();
