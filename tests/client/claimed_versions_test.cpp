@@ -9,8 +9,8 @@ namespace {
 
 struct Notes : File {
   Notes()
-      : File(schema({object_schema("notes", {"id"},
-                                   {{"id"}, {"name"}, {"n", "integer", "bigint"}})})) {
+      : File(schema(
+            {object_schema("notes", {"id"}, {{"id"}, {"name"}, {"n", "integer", "bigint"}})})) {
     pulled("insert", R"({"id":"1","name":"b","n":1})", 1);
   }
   void pulled(const std::string& operation, const std::string& data, int64_t at) {
@@ -96,8 +96,8 @@ TEST_CASE("an acknowledgement carries the version of the answer that was lost") 
   file.edit("UPDATE notes SET name = 'c'");
   file.sent();
   file.edit("UPDATE notes SET n = 2");
-  PulledRow ack = row("acknowledgement", "notes", "1", "update",
-                      R"({"status":"applied","absorb":true})", 2);
+  PulledRow ack =
+      row("acknowledgement", "notes", "1", "update", R"({"status":"applied","absorb":true})", 2);
   ack.id = file.batch.at(0).id;
   file.round({ack});
   CHECK(file.sent() == "2");

@@ -184,8 +184,8 @@ TEST_CASE("edits of one device are no conflict, however they are spread over pus
   pushed();
   world.edit("DELETE FROM items");
   CHECK(world.verdicts() == "applied");
-  CHECK(world.server.exec("SELECT count(*) FROM objectos_sync.verdicts WHERE status <> 'applied'") ==
-        "0");
+  CHECK(world.server.exec(
+            "SELECT count(*) FROM objectos_sync.verdicts WHERE status <> 'applied'") == "0");
   world.check_same();
 }
 
