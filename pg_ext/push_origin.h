@@ -22,7 +22,7 @@ struct PushedMutation {
   std::string mutation_id;  // uuid text
   std::optional<std::int64_t> client_sequence;
   std::string operation;  // "insert", "update", "delete"
-  std::string sent;       // canonical JSON object of what the statement set ("{}" for delete)
+  std::string sent;       // canonical JSON object of what the client sent ("{}" for delete)
 
   // Filled by capture:
   bool captured = false;  // false after the statement: a no-op, or nothing was hit
