@@ -33,7 +33,7 @@ bool wanted(const std::vector<std::string>& names, const std::string& name) {
 std::vector<Suite> suites() {
   return {capture_suite(),     oltp_suite(),      initial_10k_suite(), initial_1m_suite(),
           pull_100_suite(),    pull_100k_suite(), push_suite(),        log_depth_suite(),
-          local_write_suite(), wire_suite()};
+          local_write_suite(), wire_suite(),      enable_suite()};
 }
 
 // A name that no suite measures, or "".
@@ -51,7 +51,11 @@ int gate(const std::vector<Measurement>& measurements) {
   int unmet = 0;
   for (const Measurement& m : measurements) {
     if (m.met()) continue;
-    std::printf("goal not met: %s is %.2fx, goal %.2fx\n", m.name.c_str(), m.ratio(), m.goal);
+    if (m.absolute())
+      std::printf("goal not met: %s is %.2f %s, goal %.2f\n", m.name.c_str(), m.value(),
+                  m.unit.c_str(), m.goal);
+    else
+      std::printf("goal not met: %s is %.2fx, goal %.2fx\n", m.name.c_str(), m.ratio(), m.goal);
     unmet++;
   }
   if (unmet == 0) std::printf("all goals met\n");

@@ -22,7 +22,7 @@ double seconds_of(Work&& work) {
 double median(std::vector<double> samples);
 
 // One row of the table. ratio = median of `ours` / median of `floor`; met = ratio <= goal, or, of
-// rates, ratio >= goal.
+// rates, ratio >= goal. Without a floor the goal is for the value itself, in `unit`.
 struct Measurement {
   std::string name;           // as in results.json: capture_insert, pull_100, …
   std::string what;           // the work that was timed
@@ -36,8 +36,12 @@ struct Measurement {
   bool more_is_better = false;                        // of rates
 
   double value() const { return median(ours); }
+  bool absolute() const { return floor.empty(); }
   double ratio() const { return median(ours) / median(floor); }
-  bool met() const { return more_is_better ? ratio() >= goal : ratio() <= goal; }
+  bool met() const {
+    if (absolute()) return value() <= goal;
+    return more_is_better ? ratio() >= goal : ratio() <= goal;
+  }
 };
 
 // A function that measures one or more rows of the table, and their names.
@@ -57,5 +61,6 @@ Suite push_suite();
 Suite log_depth_suite();
 Suite local_write_suite();
 Suite wire_suite();
+Suite enable_suite();
 
 }  // namespace bench

@@ -67,9 +67,13 @@ void print_table(const std::vector<Measurement>& measurements) {
   std::printf("\n%-23s %7s %6s  %-4s %11s %11s  %s\n", "name", "ratio", "goal", "met", "ours",
               "floor", "against");
   for (const Measurement& m : measurements) {
-    std::printf("%-23s %6.2fx %5.2fx  %-4s %11s %11s  %s\n", m.name.c_str(), m.ratio(), m.goal,
-                m.met() ? "yes" : "NO", shown(m.value(), m.unit).c_str(),
-                shown(median(m.floor), m.unit).c_str(), m.floor_what.c_str());
+    if (m.absolute())
+      std::printf("%-23s %7s %6.0f  %-4s %11s\n", m.name.c_str(), "", m.goal,
+                  m.met() ? "yes" : "NO", shown(m.value(), m.unit).c_str());
+    else
+      std::printf("%-23s %6.2fx %5.2fx  %-4s %11s %11s  %s\n", m.name.c_str(), m.ratio(), m.goal,
+                  m.met() ? "yes" : "NO", shown(m.value(), m.unit).c_str(),
+                  shown(median(m.floor), m.unit).c_str(), m.floor_what.c_str());
     for (const auto& [name, value] : m.extra)
       std::printf("%-23s   %s = %s\n", "", name.c_str(), number(value).c_str());
   }
@@ -80,7 +84,8 @@ void write_json(const std::vector<Measurement>& measurements, const std::string&
   const char* separator = "[";
   for (const Measurement& m : measurements) {
     file << separator << "\n  {\"name\": " << quoted(m.name) << ", \"value\": " << number(m.value())
-         << ", \"unit\": " << quoted(m.unit) << ", \"ratio\": " << number(m.ratio())
+         << ", \"unit\": " << quoted(m.unit)
+         << ", \"ratio\": " << (m.absolute() ? "null" : number(m.ratio()))
          << ", \"goal\": " << number(m.goal) << ", \"met\": " << (m.met() ? "true" : "false")
          << ",\n   \"figures\": " << figures(m) << "}";
     separator = ",";

@@ -37,7 +37,7 @@ check-protocol: build/test-protocol
 check-client: build/test-client
 	build/test-client $(DOCTEST)
 check-e2e: build/test-e2e all stage
-	scripts/with-cluster.sh -- build/test-e2e $(DOCTEST)
+	scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e $(DOCTEST)
 check-regress: stage
 	scripts/run-regress.sh regress $(TESTS)
 check-isolation: stage

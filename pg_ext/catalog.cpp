@@ -156,7 +156,8 @@ bool load_shape(ObjectInfo& object) {
 
 std::vector<ObjectInfo> load_rows(const std::string& condition, const Params& params) {
   const std::string sql =
-      "SELECT relid::oid, object, strategy, on_conflict, deletes, fields::text "
+      "SELECT relid::oid, object, strategy, on_conflict, deletes, fields::text, reshaped_at, "
+      "rekeyed_at "
       "FROM objectos_sync.objects WHERE " +
       condition + " ORDER BY object COLLATE \"C\"";
   return as_owner([&] {
@@ -165,12 +166,14 @@ std::vector<ObjectInfo> load_rows(const std::string& condition, const Params& pa
       std::vector<ObjectInfo> objects(rows.size());
       for (std::size_t i = 0; i < rows.size(); ++i) {
         ObjectInfo& object = objects[i];
-        object.relid = static_cast<Oid>(*rows.int8(i, 0));
+        object.relid = object.root = static_cast<Oid>(*rows.int8(i, 0));
         object.object = rows.text_or(i, 1, "");
         object.strategy = rows.text_or(i, 2, "");
         object.on_conflict = rows.text_or(i, 3, "");
         object.deletes = rows.text_or(i, 4, "");
         object.fields_json = rows.text_or(i, 5, "{}");
+        object.reshaped_at = rows.int8(i, 6).value_or(0);
+        object.rekeyed_at = rows.int8(i, 7).value_or(0);
       }
       return objects;
     });
@@ -232,9 +235,12 @@ std::optional<ObjectInfo> object_by_relid(Oid relid) {
     load_rights(object);
     return object;
   }
-  std::vector<ObjectInfo> rows =
-      load_rows("relid::oid = $1::pg_catalog.oid", {Param::of_type(OIDOID, std::to_string(relid))});
+  std::vector<ObjectInfo> rows = load_rows(
+      "relid = $1::pg_catalog.oid OR relid = (SELECT root FROM objectos_sync.partitions WHERE "
+      "relid = $1::pg_catalog.oid)",
+      {Param::of_type(OIDOID, std::to_string(relid))});
   if (rows.empty()) return std::nullopt;
+  rows[0].relid = relid;
   return complete(std::move(rows[0]));
 }
 

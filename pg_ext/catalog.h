@@ -36,7 +36,8 @@ struct ColumnInfo {
 };
 
 struct ObjectInfo {
-  Oid relid = 0;
+  Oid relid = 0;  // of a partition where it was asked for by the partition's oid
+  Oid root = 0;   // the enabled table
   std::string object;
   std::string schema;
   std::string table;
@@ -49,6 +50,8 @@ struct ObjectInfo {
   std::string strategy;
   std::string on_conflict;
   std::string deletes;
+  std::int64_t reshaped_at = 0;  // objectos_sync.objects
+  std::int64_t rekeyed_at = 0;
   std::string fields_json;    // {"column": "strategy"}
   bool row_security = false;  // row-level security applies to the caller
   bool visible = false;  // the caller may SELECT every key column and _version, and use the schema
@@ -59,8 +62,8 @@ struct ObjectInfo {
 // Reads the catalog as it is now. All are nullopt / leave out what is not enabled; `visible` tells
 // the caller's rights.
 std::optional<ObjectInfo> object_by_name(std::string_view object);
-std::optional<ObjectInfo> object_by_relid(Oid relid);
-std::vector<ObjectInfo> all_objects();  // by name, visible or not
+std::optional<ObjectInfo> object_by_relid(Oid relid);  // or a partition's
+std::vector<ObjectInfo> all_objects();                 // by name, visible or not
 
 ValueKind kind_of_type(Oid type);  // domains, arrays and enums resolved
 

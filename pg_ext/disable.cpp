@@ -4,11 +4,12 @@
 // the object, its clocks and its open conflicts. What it keeps: the log. Its rows still carry the
 // acknowledgements and anchors that clients come back for; and should the table be enabled again,
 // they can confuse nobody: a pull re-reads the object whole, since its view fingerprint holds
-// enabled_at, takes values from the rows themselves, and versions come from one sequence, so an old
-// deletion never outranks a record that was made after it.
+// reshaped_at, takes values from the rows themselves, and versions come from one sequence, so an
+// old deletion never outranks a record that was made after it.
 #include "pg_ext/eligibility.h"
 #include "pg_ext/pg.h"
 #include "pg_ext/spi.h"
+#include "pg_ext/table_setup.h"
 
 namespace objectos::server {
 
@@ -22,6 +23,8 @@ void forget_object(Spi& spi, const TableFacts& table) {
     if (gone.empty())
       throw ProtocolError(ErrorCode::unknown_object, table.qualified + " is not enabled for sync",
                           {}, "SELECT * FROM sync_objects() shows what is.");
+    spi.execute("DELETE FROM objectos_sync.partitions WHERE root = $1::pg_catalog.oid",
+                {Param::int8(table.relid)});
     const Params object = {Param::text(gone.text(0, 0))};
     spi.execute("DELETE FROM objectos_sync.field_clocks WHERE object = $1", object);
     spi.execute("DELETE FROM objectos_sync.conflicts WHERE object = $1 AND status = 'open'",
@@ -29,13 +32,21 @@ void forget_object(Spi& spi, const TableFacts& table) {
   });
 }
 
-void drop_columns_and_triggers(Spi& spi, const TableFacts& table) {
-  for (const char* name : {"stamp", "insert", "update", "delete", "truncate"})
-    spi.execute_once(std::string("DROP TRIGGER IF EXISTS \"~objectos_sync_") + name + "\" ON " +
-                     table.qualified);
-  spi.execute_once("ALTER TABLE " + table.qualified +
-                   " DROP COLUMN IF EXISTS _version, DROP COLUMN IF EXISTS _modified_at,"
-                   " DROP COLUMN IF EXISTS _modified_by");
+// The enabled table first: its columns and row triggers go from the partitions with it. What is
+// left on a partition is what it had of its own, having been attached.
+void take_away(Spi& spi, const TableFacts& table) {
+  const Rows partitions = spi.execute(
+      "SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid)"
+      " WHERE level OPERATOR(pg_catalog.>) 0 ORDER BY level",
+      {Param::int8(table.relid)});
+  drop_triggers(spi, table.relid, table.qualified);
+  drop_columns(spi, table.relid, table.qualified);
+  for (std::size_t row = 0; row < partitions.size(); ++row) {
+    const TableFacts partition =
+        read_table(spi, static_cast<Oid>(partitions.int8(row, 0).value_or(0)));
+    drop_triggers(spi, partition.relid, partition.qualified);
+    drop_columns(spi, partition.relid, partition.qualified);
+  }
 }
 
 }  // namespace
@@ -50,7 +61,7 @@ OBJECTOS_FUNCTION(sync_disable) {
     const TableFacts table = lock_own_table(spi, relid);
     // The object goes first: while it is there, its columns are protected.
     forget_object(spi, table);
-    drop_columns_and_triggers(spi, table);
+    take_away(spi, table);
   });
   return null_result(call);
 }

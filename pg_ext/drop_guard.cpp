@@ -6,10 +6,12 @@
 // fills.
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "pg_ext/catalog.h"
 #include "pg_ext/eligibility.h"
 #include "pg_ext/pg.h"
+#include "pg_ext/shape.h"
 #include "pg_ext/spi.h"
 
 namespace objectos::server {
@@ -80,6 +82,42 @@ void keep_our_columns(Spi& spi) {
                       {}, "Run first: SELECT sync_disable(" + quote_literal(table) + ");");
 }
 
+// A trigger of ours that is dropped by itself would leave writes that nobody hears of.
+void keep_our_triggers(Spi& spi) {
+  const Rows dropped = spi.execute(
+      "SELECT d.address_names[3], format('%I.%I', n.nspname, c.relname),"
+      " (SELECT format('%I.%I', rn.nspname, r.relname) FROM pg_class r"
+      "  JOIN pg_namespace rn ON rn.oid = r.relnamespace"
+      "  WHERE r.oid = COALESCE(pg_partition_root(c.oid), c.oid))"
+      " FROM pg_event_trigger_dropped_objects() d"
+      " JOIN pg_namespace n ON n.nspname = d.address_names[1]"
+      " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = d.address_names[2]"
+      " WHERE d.classid = 'pg_trigger'::regclass AND d.address_names[3] ~ '^~objectos_sync_'"
+      " AND (EXISTS (SELECT FROM objectos_sync.objects o WHERE o.relid = c.oid) OR EXISTS"
+      " (SELECT FROM objectos_sync.partitions p"
+      "   WHERE p.relid = c.oid AND p.root = pg_partition_root(c.oid))) LIMIT 1");
+  if (dropped.empty()) return;
+  throw ProtocolError(
+      ErrorCode::objects_enabled,
+      "cannot drop trigger " + quote_identifier(dropped.text_or(0, 0, "")) + " of " +
+          dropped.text_or(0, 1, "") + " while it is enabled for sync",
+      {}, "Run first: SELECT sync_disable(" + quote_literal(dropped.text_or(0, 2, "")) + ");");
+}
+
+// Enabled tables that lost a column or a partition with another command than ALTER TABLE.
+std::vector<Oid> shortened_tables(Spi& spi) {
+  const Rows rows = spi.execute(
+      "SELECT DISTINCT o.relid::oid FROM pg_event_trigger_dropped_objects() d"
+      " LEFT JOIN objectos_sync.partitions p ON p.relid = d.objid"
+      " JOIN objectos_sync.objects o ON o.relid IN (d.objid, p.root)"
+      " WHERE d.classid = 'pg_class'::regclass AND (d.objsubid > 0 OR p.relid IS NOT NULL)"
+      " AND EXISTS (SELECT FROM pg_class c WHERE c.oid = o.relid)");
+  std::vector<Oid> tables;
+  for (std::size_t row = 0; row < rows.size(); ++row)
+    tables.push_back(static_cast<Oid>(rows.int8(row, 0).value_or(0)));
+  return tables;
+}
+
 // The log stays, as after sync_disable().
 void forget_dropped_tables(Spi& spi) {
   const Rows gone = spi.execute(
@@ -92,6 +130,10 @@ void forget_dropped_tables(Spi& spi) {
     spi.execute("DELETE FROM objectos_sync.conflicts WHERE object = $1 AND status = 'open'",
                 object);
   }
+  spi.execute(
+      "DELETE FROM objectos_sync.partitions p"
+      " WHERE NOT EXISTS (SELECT FROM objectos_sync.objects o WHERE o.relid = p.root)"
+      " AND EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.objid = p.root)");
 }
 
 }  // namespace
@@ -115,11 +157,14 @@ OBJECTOS_FUNCTION(guard_extension) {
 
 OBJECTOS_FUNCTION(forget_dropped) {
   require_event_trigger(call, "forget_dropped()");
-  as_owner([&] {
-    with_spi([&](Spi& spi) {
+  with_spi([&](Spi& spi) {
+    const std::vector<Oid> shortened = as_owner([&] {
       forget_dropped_tables(spi);
       keep_our_columns(spi);
+      keep_our_triggers(spi);
+      return shortened_tables(spi);
     });
+    for (const Oid relid : shortened) follow_object(spi, relid);
   });
   return null_result(call);
 }

@@ -16,8 +16,11 @@ constexpr int attributes_ours = 3;
 
 [[noreturn]] void refuse_table(const TableFacts& table, const std::string& why,
                                const std::string& hint, const std::string& detail = {}) {
-  throw ProtocolError(ErrorCode::object_not_supported,
-                      "cannot enable sync for " + table.qualified + ": " + why, detail, hint);
+  throw ProtocolError(
+      ErrorCode::object_not_supported,
+      (table.enabled ? "cannot do that while sync is enabled for " : "cannot enable sync for ") +
+          table.qualified + ": " + why,
+      detail, hint);
 }
 
 [[noreturn]] void refuse_option(const std::string& message, const std::string& hint,
@@ -41,10 +44,8 @@ void check_owner(Spi& spi, Oid relid) {
 void check_relation_kind(const TableFacts& table) {
   switch (table.kind) {
     case 'r':
-      break;
     case 'p':
-      refuse_table(table, "it is a partitioned table",
-                   "Partitioned tables come in a later release; sync a plain table.");
+      break;
     case 'v':
     case 'm':
       refuse_table(table, "it is a view", "Enable the tables that it reads.");
@@ -67,15 +68,15 @@ void check_storage(const TableFacts& table) {
                  "A crash would empty it without a trace: ALTER TABLE … SET LOGGED first.");
   if (table.is_partition)
     refuse_table(table, "it is a partition",
-                 "Partitioned tables come in a later release; sync a plain table.");
-  if (table.is_child || table.is_parent)
+                 "Enable the partitioned table it belongs to, at the top.");
+  if (table.is_child || (table.is_parent && !table.is_partitioned()))
     refuse_table(table,
                  table.is_child ? "it inherits from another table" : "other tables inherit from it",
                  "A key is unique in one table only: end the inheritance first.");
   if (table.is_typed)
     refuse_table(table, "it is a typed table, which takes no further columns",
                  "ALTER TABLE … NOT OF first.");
-  if (table.attributes > attributes_max - attributes_ours)
+  if (!table.enabled && table.attributes > attributes_max - attributes_ours)
     refuse_table(table, "it has more than 1597 columns",
                  "Sync adds three, and a table has room for 1600, dropped ones counted.",
                  "It uses " + std::to_string(table.attributes) + " of them.");
@@ -87,8 +88,10 @@ void check_columns(Spi& spi, const TableFacts& table) {
       " WHERE attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid"
       " AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped"
       " AND pg_catalog.lower(attname::text COLLATE \"C\") = ANY"
-      " (ARRAY['_version', '_modified_at', '_modified_by', '_synced']) ORDER BY attnum",
-      {Param::int8(table.relid)});
+      " (ARRAY['_version', '_modified_at', '_modified_by', '_synced'])"
+      " AND NOT ($2 AND attname::text OPERATOR(pg_catalog.=) ANY"
+      " (ARRAY['_version', '_modified_at', '_modified_by'])) ORDER BY attnum",
+      {Param::int8(table.relid), Param::boolean(table.enabled)});
   if (!ours.empty())
     refuse_table(table, "it has a column " + quote_identifier(ours.text_or(0, 0, "")),
                  "Sync needs that name: rename the column.");
@@ -141,7 +144,33 @@ void check_key(Spi& spi, const TableFacts& table) {
   }
 }
 
-TableFacts read_facts(Spi& spi, Oid relid) {
+// Somebody may have renamed or retyped what sync put there.
+void check_ours(Spi& spi, const TableFacts& table) {
+  const Rows ours = spi.execute(
+      "SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a"
+      " WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND NOT a.attisdropped"
+      " AND a.attnotnull AND a.atthasdef AND (a.attname::text, a.atttypid) IN"
+      " (('_version', 'pg_catalog.int8'::pg_catalog.regtype),"
+      " ('_modified_at', 'pg_catalog.timestamptz'::pg_catalog.regtype),"
+      " ('_modified_by', 'pg_catalog.text'::pg_catalog.regtype))",
+      {Param::int8(table.relid)});
+  if (ours.int8(0, 0) != attributes_ours)
+    refuse_table(table, "its columns _version, _modified_at and _modified_by belong to sync",
+                 "Run first: SELECT sync_disable(" + quote_literal(table.qualified) + ");");
+}
+
+void check_partitions(Spi& spi, const TableFacts& table) {
+  const Rows tree = spi.execute(
+      "SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid)"
+      " WHERE level OPERATOR(pg_catalog.>) 0",
+      {Param::int8(table.relid)});
+  for (std::size_t row = 0; row < tree.size(); ++row)
+    check_partition(read_table(spi, static_cast<Oid>(tree.int8(row, 0).value_or(0))));
+}
+
+}  // namespace
+
+TableFacts read_table(Spi& spi, Oid relid) {
   const Rows row = spi.execute(
       "SELECT n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition,"
       " c.reloftype OPERATOR(pg_catalog.<>) 0,"
@@ -174,10 +203,27 @@ TableFacts read_facts(Spi& spi, Oid relid) {
   table.is_system = row.boolean(0, 8);
   table.extension = row.text_or(0, 9, "");
   table.attributes = static_cast<int>(row.int8(0, 10).value_or(0));
+  table.enabled = as_owner([&] {
+    return !spi.execute("SELECT FROM objectos_sync.objects WHERE relid = $1::pg_catalog.oid",
+                        {Param::int8(relid)})
+                .empty();
+  });
   return table;
 }
 
-}  // namespace
+void check_partition(const TableFacts& partition) {
+  if (partition.enabled)
+    refuse_table(partition, "it is an object of its own, which cannot become a partition",
+                 "Run first: SELECT sync_disable(" + quote_literal(partition.qualified) + ");");
+  if (partition.kind == 'f')
+    refuse_table(partition, "it is a foreign table", "What others write to it is not seen here.");
+  if (partition.persistence != 'p')
+    refuse_table(partition, "it is a temporary or unlogged table",
+                 "Every partition of a synced table must be logged.");
+  if (partition.attributes > attributes_max)
+    refuse_table(partition, "it has more than 1597 columns",
+                 "Sync adds three, and a table has room for 1600, dropped ones counted.");
+}
 
 TableFacts lock_own_table(Spi& spi, Oid relid) {
   check_owner(spi, relid);
@@ -185,22 +231,16 @@ TableFacts lock_own_table(Spi& spi, Oid relid) {
   // to wait for.
   pg_call([&] { LockRelationOid(relid, AccessExclusiveLock); });
   check_owner(spi, relid);
-  return read_facts(spi, relid);
+  return read_table(spi, relid);
 }
 
 void check_table(Spi& spi, const TableFacts& table) {
   check_relation_kind(table);
   check_storage(table);
-  const bool enabled = as_owner([&] {
-    return !spi.execute("SELECT FROM objectos_sync.objects WHERE relid = $1::pg_catalog.oid",
-                        {Param::int8(table.relid)})
-                .empty();
-  });
-  if (enabled)
-    refuse_table(table, "it is already enabled",
-                 "Call sync_disable('" + table.qualified + "') first to change its options.");
+  if (table.is_partitioned()) check_partitions(spi, table);
   check_columns(spi, table);
   check_key(spi, table);
+  if (table.enabled) check_ours(spi, table);
 }
 
 std::string checked_object_name(Spi& spi, const TableFacts& table, const EnableOptions& options) {

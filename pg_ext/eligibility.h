@@ -24,15 +24,23 @@ struct TableFacts {
   bool is_system = false;
   std::string extension;  // that the table belongs to; empty: none
   int attributes = 0;     // slots used, dropped columns counted
+  bool enabled = false;   // an object already
+  bool is_partitioned() const { return kind == 'p'; }
 };
+
+// Under whatever lock the caller holds. 42P01 when it is gone.
+TableFacts read_table(Spi& spi, Oid relid);
 
 // Locks the table ACCESS EXCLUSIVE until the transaction ends, after checking that it exists
 // (42P01) and that the caller owns it (42501; before the lock, so that nobody can block another's
 // table). The facts are read under the lock.
 TableFacts lock_own_table(Spi& spi, Oid relid);
 
-// OS008: what cannot be synced, by name.
+// OS008: what cannot be synced, by name; of a table that is enabled, what cannot stay so.
 void check_table(Spi& spi, const TableFacts& table);
+
+// OS008: what cannot be a partition of an enabled table.
+void check_partition(const TableFacts& partition);
 
 struct EnableOptions {
   std::string strategy;

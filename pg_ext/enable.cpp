@@ -8,56 +8,46 @@
 #include "pg_ext/eligibility.h"
 #include "pg_ext/enable_options.h"
 #include "pg_ext/pg.h"
+#include "pg_ext/shape.h"
 #include "pg_ext/spi.h"
+#include "pg_ext/table_setup.h"
 
 namespace objectos::server {
 
 namespace {
-
-// A default that is not volatile is computed once and kept in the catalog for the rows that are
-// there; nextval is volatile and would rewrite the table, so it becomes the default afterwards.
-void add_columns(Spi& spi, const TableFacts& table) {
-  const std::string version =
-      spi.execute("SELECT pg_catalog.nextval('objectos_sync.version_seq'::pg_catalog.regclass)")
-          .text_or(0, 0, "");
-  spi.execute_once("ALTER TABLE " + table.qualified +
-                   " ADD COLUMN _version pg_catalog.int8 NOT NULL DEFAULT " + version +
-                   ", ADD COLUMN _modified_at pg_catalog.timestamptz NOT NULL"
-                   " DEFAULT pg_catalog.now()"
-                   ", ADD COLUMN _modified_by pg_catalog.text NOT NULL DEFAULT " +
-                   quote_identifier(function_schema()) + ".sync_user_id()");
-  spi.execute_once("ALTER TABLE " + table.qualified +
-                   " ALTER COLUMN _version SET DEFAULT"
-                   " pg_catalog.nextval('objectos_sync.version_seq'::pg_catalog.regclass)");
-}
-
-// Triggers of one event fire in the order of their names: `~` sorts behind letters, so ours see
-// what the user's made.
-void add_triggers(Spi& spi, const TableFacts& table) {
-  const std::string capture = " FOR EACH STATEMENT EXECUTE FUNCTION objectos_sync.capture()";
-  const std::string on = " ON " + table.qualified;
-  spi.execute_once("CREATE TRIGGER \"~objectos_sync_stamp\" BEFORE UPDATE" + on +
-                   " FOR EACH ROW EXECUTE FUNCTION objectos_sync.stamp()");
-  spi.execute_once("CREATE TRIGGER \"~objectos_sync_insert\" AFTER INSERT" + on +
-                   " REFERENCING NEW TABLE AS objectos_new" + capture);
-  spi.execute_once("CREATE TRIGGER \"~objectos_sync_update\" AFTER UPDATE" + on +
-                   " REFERENCING OLD TABLE AS objectos_old NEW TABLE AS objectos_new" + capture);
-  spi.execute_once("CREATE TRIGGER \"~objectos_sync_delete\" AFTER DELETE" + on +
-                   " REFERENCING OLD TABLE AS objectos_old" + capture);
-  spi.execute_once("CREATE TRIGGER \"~objectos_sync_truncate\" AFTER TRUNCATE" + on + capture);
-}
 
 void remember_object(Spi& spi, const TableFacts& table, const std::string& name,
                      const EnableOptions& options) {
   as_owner([&] {
     spi.execute(
         "INSERT INTO objectos_sync.objects"
-        " (relid, object, strategy, on_conflict, deletes, fields, enabled_at)"
-        " VALUES ($1::pg_catalog.oid, $2, $3, $4, $5, $6, clock_timestamp())",
+        " (relid, object, strategy, on_conflict, deletes, fields, enabled_at, column_names, shape,"
+        " reshaped_at, rekeyed_at)"
+        " VALUES ($1::pg_catalog.oid, $2, $3, $4, $5, $6, clock_timestamp(), '{}', '', 0, 0)",
         {Param::int8(table.relid), Param::text(name), Param::text(options.strategy),
          Param::text(options.on_conflict), Param::text(options.deletes),
          Param::jsonb(options.fields)});
   });
+}
+
+// Called again for an enabled table: the options are what this call says. The name stays, for a
+// renamed object would be another one to clients.
+std::string change_options(Spi& spi, const TableFacts& table, const EnableOptions& options) {
+  const std::string name = as_owner([&] {
+    return spi
+        .execute(
+            "UPDATE objectos_sync.objects SET strategy = $2, on_conflict = $3, deletes = $4,"
+            " fields = $5 WHERE relid = $1::pg_catalog.oid RETURNING object",
+            {Param::int8(table.relid), Param::text(options.strategy),
+             Param::text(options.on_conflict), Param::text(options.deletes),
+             Param::jsonb(options.fields)})
+        .text_or(0, 0, "");
+  });
+  if (options.object && *options.object != name)
+    throw ProtocolError(ErrorCode::invalid_option,
+                        table.qualified + " is enabled as object \"" + name + "\" already", {},
+                        "Clients know it by that name: sync_disable() it first to have another.");
+  return name;
 }
 
 std::string option_argument(FunctionCall call, int index, const char* name) {
@@ -79,11 +69,14 @@ std::string enable(Oid relid, const EnableOptions& options) {
     const TableFacts table = lock_own_table(spi, relid);
     check_table(spi, table);
     check_options(spi, table, options);
+    if (table.enabled) return change_options(spi, table, options);
     const std::string name = checked_object_name(spi, table, options);
-    add_columns(spi, table);
-    add_triggers(spi, table);
+    add_columns(spi, table.qualified);
+    add_row_triggers(spi, table.qualified);
+    add_statement_triggers(spi, table.qualified);
     inject_fault("enable");
     remember_object(spi, table, name, options);
+    follow_object(spi, table.relid);
     return name;
   });
 }

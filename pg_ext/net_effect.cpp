@@ -19,6 +19,7 @@ struct RecordEffect {
   bool whole = false;     // something else than updates was examined
   bool own_exact = true;  // all examined rows are this client's, stored as sent, confirmed
   bool conflict = false;  // a conflict of it was opened or ended
+  bool named = false;     // its id is one of the present key
   std::vector<const LogRow*> own;
   bool found = false;
   bool absorb = false;
@@ -42,10 +43,17 @@ bool comes_after(const LogRow& a, const LogRow& b) {
   return a.sequence > b.sequence;
 }
 
-void fold(RecordEffect& effect, const LogRow& row, const PullClient& client) {
+// `outdated`: the object was read again whole since, so the row tells only the own client that its
+// mutation has arrived.
+void fold(RecordEffect& effect, const LogRow& row, const PullClient& client, bool outdated) {
   if (!effect.latest || row.sequence > effect.latest->sequence) effect.latest = &row;
   if (row.operation == "conflict") {
     effect.conflict = true;
+    return;
+  }
+  if (outdated) {
+    if (is_own(row, client)) effect.own.push_back(&row);
+    effect.own_exact = false;
     return;
   }
   effect.changed = true;
@@ -68,9 +76,14 @@ std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examine
                                               const PullClient& client) {
   std::map<std::string, ObjectEffects> objects;
   for (const LogRow& row : examined) {
-    ObjectEffects& object = objects[row.object];
+    const auto [named, unseen] = objects.try_emplace(row.object);
+    ObjectEffects& object = named->second;
+    if (unseen) object.view = view.find(row.object);
+    const ObjectInfo* const info = object.view ? &object.view->info : nullptr;
+    const bool outdated = info && row.sequence <= info->reshaped_at;
+    if (row.operation == "schema") continue;  // its reading is done by the view's fingerprint
     if (row.operation == "truncate") {
-      object.truncates.push_back(&row);
+      if (!outdated) object.truncates.push_back(&row);
       continue;
     }
     const auto [place, added] = object.places.emplace(row.record_id, object.records.size());
@@ -78,9 +91,10 @@ std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examine
       object.records.emplace_back();
       object.records.back().record_id = row.record_id;
     }
-    fold(object.records[place->second], row, client);
+    RecordEffect& effect = object.records[place->second];
+    fold(effect, row, client, outdated);
+    if (info && row.sequence > info->rekeyed_at) effect.named = true;
   }
-  for (auto& [name, object] : objects) object.view = view.find(name);
   return objects;
 }
 
@@ -88,7 +102,8 @@ std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examine
 void load(Spi& spi, ObjectEffects& object) {
   std::vector<std::string> ids;
   ids.reserve(object.records.size());
-  for (const RecordEffect& effect : object.records) ids.push_back(effect.record_id);
+  for (const RecordEffect& effect : object.records)
+    if (effect.named) ids.push_back(effect.record_id);
   const bool always_whole = object.view->info.row_security;
   const FieldsOf fields = [&](const std::string& id,
                               std::int64_t version) -> const std::vector<std::string>* {

@@ -1,9 +1,11 @@
 #include "pg_ext/view.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/spi.h"
 #include "protocol/errors.h"
 #include "protocol/fnv.h"
 #include "protocol/json.h"
@@ -122,7 +124,8 @@ std::string policies_of(Oid relid) {
 }
 
 std::uint64_t fingerprint_of(const ObjectInfo& info, const std::set<Oid>& roles) {
-  std::string text = std::to_string(info.relid) + '|' + std::to_string(info.row_security);
+  std::string text = std::to_string(info.relid) + '|' + std::to_string(info.row_security) + '|' +
+                     std::to_string(info.reshaped_at);
   for (const std::size_t key : info.key) text += "|k" + std::to_string(info.columns[key].attnum);
   for (const ColumnInfo& column : info.columns) {
     if (!column.selectable) continue;
@@ -142,34 +145,67 @@ bool readable(Oid relid, std::int16_t attnum) {
   });
 }
 
-// The relation's file as the active snapshot sees it, and as it is now.
-void require_storage_seen(const ObjectInfo& info) {
-  const bool same = pg_call([&] {
-    LockRelationOid(info.relid, AccessShareLock);
-    Relation classes = table_open(RelationRelationId, AccessShareLock);
+// The relation's file as the active snapshot sees it, and as it is now; every partition's, too.
+// Runs guarded.
+bool storage_seen(Oid relid) {
+  Relation classes = table_open(RelationRelationId, AccessShareLock);
+  bool all_seen = true;
+  ListCell* cell;
+  foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(info.relid));
+                ObjectIdGetDatum(lfirst_oid(cell)));
     SysScanDesc scan =
         systable_beginscan(classes, ClassOidIndexId, true, GetActiveSnapshot(), 1, &key);
     HeapTuple seen = systable_getnext(scan);
-    Relation now = try_relation_open(info.relid, AccessShareLock);
+    Relation now = try_relation_open(lfirst_oid(cell), AccessShareLock);
     bool equal = false;
     if (seen != nullptr && now != nullptr) {
       auto* form = reinterpret_cast<Form_pg_class>(GETSTRUCT(seen));
       equal = form->relfilenode == now->rd_rel->relfilenode;
     }
+    all_seen = all_seen && equal;
     if (now != nullptr) relation_close(now, NoLock);
     systable_endscan(scan);
-    table_close(classes, AccessShareLock);
-    return equal;
+  }
+  table_close(classes, AccessShareLock);
+  return all_seen;
+}
+
+void require_storage_seen(const ObjectInfo& info) {
+  if (pg_call([&] { return storage_seen(info.relid); })) return;
+  throw SyncError("40001",
+                  "the table of object \"" + info.object +
+                      "\" was rewritten or truncated "
+                      "after this transaction's snapshot was taken",
+                  "The snapshot would see it empty.", "Begin a new transaction and pull again.");
+}
+
+// The rows are the snapshot's, the columns are those of now: they belong together only if no
+// change of the table was committed in between.
+void require_shapes_seen(const std::vector<ObjectView>& objects) {
+  if (!pg_call([] { return IsolationUsesXactSnapshot(); })) return;
+  pg_call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+  std::map<Oid, std::int64_t> present = as_owner([] {
+    return with_spi([](Spi& spi) {
+      std::map<Oid, std::int64_t> found;
+      Rows rows =
+          spi.execute("SELECT relid::pg_catalog.oid, reshaped_at FROM objectos_sync.objects", {},
+                      Access::read_only);
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        found[static_cast<Oid>(rows.int8(i, 0).value_or(0))] = rows.int8(i, 1).value_or(0);
+      rows.release();
+      return found;
+    });
   });
-  if (!same) {
+  pg_call([] { PopActiveSnapshot(); });
+  for (const ObjectView& object : objects) {
+    const auto found = present.find(object.info.relid);
+    if (found != present.end() && found->second == object.info.reshaped_at) continue;
     throw SyncError("40001",
-                    "the table of object \"" + info.object +
-                        "\" was rewritten or truncated "
-                        "after this transaction's snapshot was taken",
-                    "The snapshot would see it empty.", "Begin a new transaction and pull again.");
+                    "the table of object \"" + object.info.object +
+                        "\" was altered after this transaction's snapshot was taken",
+                    "", "Begin a new transaction and pull again.");
   }
 }
 
@@ -192,8 +228,9 @@ View build_view(const std::string& epoch, bool lock) {
     object.info = std::move(info);
     view.objects.push_back(std::move(object));
   }
-  view.schema_json += "]}";
+  if (lock) require_shapes_seen(view.objects);
   view.schema_fingerprint = fnv1a64(view.schema_json);
+  view.schema_json += "],\"fingerprint\":\"" + std::to_string(view.schema_fingerprint) + "\"}";
   return view;
 }
 

@@ -40,7 +40,7 @@ suite protocol build/test-protocol
 suite client build/test-client
 suite regress scripts/run-regress.sh regress
 suite isolation scripts/run-regress.sh isolation
-suite e2e scripts/with-cluster.sh -- build/test-e2e
+suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e
 suite install tests/install/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh

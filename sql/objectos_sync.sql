@@ -37,8 +37,19 @@ CREATE TABLE objectos_sync.objects (
   on_conflict text NOT NULL,
   deletes text NOT NULL,
   fields jsonb NOT NULL,
-  enabled_at timestamptz NOT NULL DEFAULT now()
+  enabled_at timestamptz NOT NULL DEFAULT now(),
+  column_names jsonb NOT NULL, -- by attnum, when the shape was last looked at
+  shape text NOT NULL,         -- key and columns, as far as log rows and records depend on them
+  reshaped_at bigint NOT NULL, -- sequence of the newest `schema` row: what is older, everybody reads again
+  rekeyed_at bigint NOT NULL   -- the same of a changed key: record ids before it mean nothing now
 );
+
+-- The partitions of enabled tables, at every level. A dropped one can be told by nothing else.
+CREATE TABLE objectos_sync.partitions (
+  relid oid PRIMARY KEY,
+  root oid NOT NULL
+);
+CREATE INDEX partitions_root ON objectos_sync.partitions (root);
 
 -- The log. sequence orders transactions' changes; within a record the order is version.
 CREATE TABLE objectos_sync.mutations (
@@ -196,6 +207,27 @@ COMMENT ON FUNCTION objectos_sync.forget_dropped() IS 'takes dropped tables out 
 CREATE EVENT TRIGGER objectos_sync_forget ON sql_drop
   EXECUTE FUNCTION objectos_sync.forget_dropped();
 
+-- Changes of enabled tables are log rows; partitions come and go with what belongs to them.
+CREATE FUNCTION objectos_sync.prepare_attach() RETURNS event_trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_prepare_attach';
+CREATE EVENT TRIGGER objectos_sync_attach ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
+  EXECUTE FUNCTION objectos_sync.prepare_attach();
+CREATE FUNCTION objectos_sync.note_rewrite() RETURNS event_trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_note_rewrite';
+CREATE EVENT TRIGGER objectos_sync_rewrite ON table_rewrite
+  EXECUTE FUNCTION objectos_sync.note_rewrite();
+CREATE FUNCTION objectos_sync.follow_schema() RETURNS event_trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_follow_schema';
+CREATE EVENT TRIGGER objectos_sync_schema ON ddl_command_end
+  WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER TYPE')
+  EXECUTE FUNCTION objectos_sync.follow_schema();
+-- Also in the role replica, in which rows are captured, too.
+ALTER EVENT TRIGGER objectos_sync_guard ENABLE ALWAYS;
+ALTER EVENT TRIGGER objectos_sync_forget ENABLE ALWAYS;
+ALTER EVENT TRIGGER objectos_sync_attach ENABLE ALWAYS;
+ALTER EVENT TRIGGER objectos_sync_rewrite ENABLE ALWAYS;
+ALTER EVENT TRIGGER objectos_sync_schema ENABLE ALWAYS;
+
 -- === capture ======================================================================================
 CREATE FUNCTION objectos_sync.stamp() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_stamp';
@@ -203,6 +235,10 @@ COMMENT ON FUNCTION objectos_sync.stamp() IS 'trigger: version, time and author 
 CREATE FUNCTION objectos_sync.capture() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_capture';
 COMMENT ON FUNCTION objectos_sync.capture() IS 'trigger: writes changes to the log';
+-- Row by row, for sessions in the role replica: what logical replication applies.
+CREATE FUNCTION objectos_sync.capture_row() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_capture_row';
+COMMENT ON FUNCTION objectos_sync.capture_row() IS 'trigger: the same, for what is applied in the role replica';
 
 -- === pull =========================================================================================
 CREATE FUNCTION sync_schema() RETURNS jsonb
@@ -482,7 +518,7 @@ BEGIN
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
         AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
-     WHERE p.proname NOT IN ('sync_user_id', 'json_form', 'stamp', 'capture')
+     WHERE p.proname NOT IN ('sync_user_id', 'json_form', 'stamp', 'capture', 'capture_row')
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
   END LOOP;

@@ -41,6 +41,7 @@ HelloAnswer parse_hello(const std::string& text) {
   answer.epoch = text_of(json, "epoch");
   answer.server_time = text_of(json, "server_time");
   answer.user_id = text_of(json, "user_id");
+  answer.schema = text_of(json, "schema");
   if (const Json* high_water = json.find("high_water")) {
     answer.high_water = high_water->as_integer();
   }

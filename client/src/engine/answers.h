@@ -15,6 +15,7 @@ struct HelloAnswer {
   std::string server_time;
   std::string user_id;
   std::optional<std::int64_t> high_water;
+  std::string schema;  // fingerprint of sync_schema(); empty: an older server
 };
 
 // Refuses another protocol number with class upgrade, code "OS013".

@@ -49,6 +49,13 @@ StoredVerdict stored_form(const VerdictRow& row) {
   return stored;
 }
 
+std::string schema_fingerprint(const std::string& schema) {
+  if (schema.empty()) return "";
+  const Json json = parse_json(schema);
+  const Json* fingerprint = json.find("fingerprint");
+  return fingerprint == nullptr ? "" : fingerprint->text();
+}
+
 RejectedMutation public_form(const Rejection& rejection) {
   return {rejection.mutation_id, rejection.object, rejection.record_id, rejection.operation,
           rejection.reason,      rejection.detail, rejection.before,    rejection.after};
@@ -84,6 +91,8 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
   enter(Phase::connecting);
   transport_.connect();
   hello(result);
+  // What is queued was written for the schema of the file; it is sent in terms of the server's.
+  if (push && schema_changed_) pull(result);
   if (push) push_all(result);
   if (pull_rows) pull(result);
   acknowledge();
@@ -103,6 +112,7 @@ void SyncSession::hello(SyncResult& result) {
   SyncState state = database_.state();
   std::int64_t highest = database_.counters().highest_client_sequence;
   HelloAnswer answer = parse_hello(transport_.hello(state.client_id, highest));
+  schema_changed_ = !answer.schema.empty() && answer.schema != schema_fingerprint(state.schema);
   if (auto server_us = parse_timestamp(answer.server_time)) {
     database_.set_clock_offset(*server_us / 1000 - events_.now_ms());
   }

@@ -65,6 +65,7 @@ class SyncSession {
   Progress progress_;
   std::string client_id_;       // of the round under way,
   std::int64_t confirmed_ = 0;  // as they were when it began
+  bool schema_changed_ = false;  // the server has another schema than the file
 };
 
 struct CloneRequest {

@@ -22,8 +22,7 @@ class StoreRound : public RoundApplier {
         transaction_(store.database()),
         applying_(store),
         conflicts_open_(!store.conflicts(true).empty()) {
-    Statement rows(store_.database(), "SELECT object,record_id FROM _base");
-    while (rows.step()) based_.insert(rows.text(0) + '\x1f' + rows.text(1));
+    read_based();
     run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
   }
 
@@ -37,6 +36,7 @@ class StoreRound : public RoundApplier {
     if (row.kind == "schema") {
       writer_ = nullptr;
       store_.migrate_tables(std::string(row.data));
+      read_based();
       result_.schema_changed = true;
     } else if (row.kind == "reread") {
       reread(row);
@@ -90,6 +90,12 @@ class StoreRound : public RoundApplier {
     Statement state(store_.database(),
                     "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=1");
     state.bind(1, std::string_view(result_.checkpoint)).bind(2, std::string_view(synced_at)).run();
+  }
+
+  void read_based() {
+    based_.clear();
+    Statement rows(store_.database(), "SELECT object,record_id FROM _base");
+    while (rows.step()) based_.insert(rows.text(0) + '\x1f' + rows.text(1));
   }
 
   bool based(std::string_view object, std::string_view record_id) const {

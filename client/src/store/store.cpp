@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <map>
 #include <optional>
 
 #include "../fault_point.h"
@@ -350,100 +349,6 @@ void Store::limit_pages(int64_t pages) {
 std::optional<std::string> Store::row_json(const std::string& object,
                                            const std::string& record_id) const {
   return writer(object).read(record_id, nullptr);
-}
-
-namespace {
-
-// The column of `before` that is this one: a rename on the server keeps the number.
-const LocalColumn* same_column(const LocalObject& before, const LocalColumn& column) {
-  for (const LocalColumn& candidate : before.columns) {
-    bool numbered = candidate.attnum != 0 && column.attnum != 0;
-    if (numbered ? candidate.attnum == column.attnum : candidate.name == column.name)
-      return &candidate;
-  }
-  return nullptr;
-}
-
-// Renames members of the JSON texts in a column of one of our tables; `key` names its rows.
-void rename_members(sqlite3* database, const std::string& table, const std::string& column,
-                    const std::string& key, const std::string& where, const std::string& object,
-                    const std::map<std::string, std::string>& to) {
-  const std::string of_object = " WHERE object=?1 AND " + where;
-  Statement rows(database, "SELECT " + key + "," + column + " FROM " + table + of_object + " AND " +
-                               column + " IS NOT NULL");
-  rows.bind(1, std::string_view(object));
-  std::vector<std::pair<std::string, RawMembers>> found;
-  while (rows.step()) found.emplace_back(rows.text(0), json_members(rows.text(1)));
-  Statement write(database,
-                  "UPDATE " + table + " SET " + column + "=?2" + of_object + " AND " + key + "=?3");
-  for (auto& [name, members] : found) {
-    for (auto& member : members)
-      if (auto now = to.find(member.first); now != to.end()) member.first = now->second;
-    write.bind(1, std::string_view(object)).bind(2, std::string_view(json_object(members)));
-    write.bind(3, std::string_view(name)).run();
-  }
-}
-
-// Base images, and edits that were not yet sent, follow a renamed column. What is in flight has
-// been promised to the server as it is.
-void rename_fields(sqlite3* database, const LocalObject& before, const LocalObject& object) {
-  std::map<std::string, std::string> to;
-  for (const LocalColumn& column : object.columns) {
-    const LocalColumn* was = same_column(before, column);
-    if (was != nullptr && was->name != column.name) to[was->name] = column.name;
-  }
-  if (to.empty()) return;
-  rename_members(database, "_base", "image", "record_id", "1", object.name, to);
-  for (const char* column : {"data", "original"})
-    rename_members(database, "_mutations", column, "client_sequence", "state='pending'",
-                   object.name, to);
-}
-
-}  // namespace
-
-// Every changed table is built anew and filled with the columns that both have.
-void Store::migrate_tables(const std::string& schema) {
-  writers_.clear();
-  std::vector<LocalObject> next = parse_schema(schema), last = objects_;
-  auto find = [](const std::vector<LocalObject>& list, const std::string& name) {
-    for (const auto& object : list)
-      if (object.name == name) return &object;
-    return static_cast<const LocalObject*>(nullptr);
-  };
-  for (const LocalObject& object : last)
-    if (find(next, object.name) == nullptr)
-      run_sql(database_, "DROP TABLE " + quote_name(object.name));
-  for (const LocalObject& object : next) {
-    const LocalObject* before = find(last, object.name);
-    std::string name = quote_name(object.name);
-    if (before != nullptr) {
-      run_sql(database_, drop_triggers_sql(object.name));
-      if (create_table_sql(*before, "t") != create_table_sql(object, "t")) {
-        std::string into = "_version,_synced", from = into;
-        for (const LocalColumn& column : object.columns)
-          if (const LocalColumn* was = same_column(*before, column)) {
-            into += "," + quote_name(column.name);
-            from += "," + quote_name(was->name);
-          }
-        rename_fields(database_, *before, object);
-        std::vector<std::string> app = app_statements(database_, object.name);
-        // The app's views may name the table that is not there for a moment.
-        run_sql(database_, "PRAGMA legacy_alter_table=ON");
-        run_sql(database_, create_table_sql(object, "_new_table") + "INSERT INTO _new_table(" +
-                               into + ") SELECT " + from + " FROM " + name + "; DROP TABLE " +
-                               name + "; ALTER TABLE _new_table RENAME TO " + name + ";");
-        run_sql(database_, "PRAGMA legacy_alter_table=OFF");
-        restore_app_statements(database_, app);
-      }
-    } else {
-      run_sql(database_, create_table_sql(object, object.name));
-    }
-    run_sql(database_, create_triggers_sql(object));
-  }
-  set_state(database_, "schema", schema);
-  objects_ = std::move(next);
-  indexes_seen_ = -1;
-  follow_indexes();
 }
 
 }  // namespace objectos

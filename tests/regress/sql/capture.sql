@@ -5,7 +5,7 @@ SELECT sync_enable('notes');
 CREATE VIEW log AS
   SELECT object, record_id, operation, data, original, client_id, client_sequence,
          xid = pg_current_xact_id_if_assigned() AS mine, exact
-    FROM objectos_sync.mutations ORDER BY sequence;
+    FROM objectos_sync.mutations WHERE operation <> 'schema' ORDER BY sequence;
 CREATE PROCEDURE clear_log() LANGUAGE sql AS 'DELETE FROM objectos_sync.mutations';
 
 -- insert, update of one field, delete; ids are version 4 UUIDs and sequences ascend
@@ -14,7 +14,8 @@ UPDATE notes SET title = 'uno' WHERE id = 1;
 DELETE FROM notes WHERE id = 2;
 SELECT object, record_id, operation, data, original, client_id, exact FROM log;
 SELECT count(DISTINCT id) = 4 AS distinct_ids, bool_and(id::text ~ '^.{14}4.{4}[89ab]') AS version_4,
-       bool_and(user_id = current_user) AS by_me FROM objectos_sync.mutations;
+       bool_and(user_id = current_user) AS by_me
+  FROM objectos_sync.mutations WHERE operation <> 'schema';
 SELECT n._version = m.version AS version_of_the_row FROM notes n
   JOIN objectos_sync.mutations m ON m.operation = 'update' AND n.id = 1;
 CALL clear_log();
