@@ -96,16 +96,25 @@ class Migration {
     return raw;
   }
 
-  std::string rewritten(const std::string& text) const {
+  // What is no number cannot have been a numeric column's value; without it the version decides.
+  static bool fits(const std::string& raw, const LocalColumn& column) {
+    const bool number =
+        column.kind == "integer" || column.kind == "float" || column.kind == "numeric";
+    return !number || raw[0] != '"' || column.kind == "float" || raw == "\"NaN\"";
+  }
+
+  std::string rewritten(const std::string& text, bool original) const {
     RawMembers members;
     for (const auto& [name, raw] : json_members(text)) {
       const auto found = old_.find(name);
       if (found == old_.end()) continue;
-      members.emplace_back(found->second->name, converted(raw, *found->second));
+      std::string value = converted(raw, *found->second);
+      if (original && !fits(value, *found->second)) continue;
+      members.emplace_back(found->second->name, std::move(value));
     }
     // An edit of nothing but dropped columns stays as it is: the server rejects it by name, and the
     // app is told.
-    return members.empty() ? text : json_object(members);
+    return members.empty() && !original ? text : json_object(members);
   }
 
   void rewrite(const std::string& table, const std::string& field, const std::string& by) const {
@@ -118,7 +127,8 @@ class Migration {
     for (const auto& [at, text] : texts) {
       Statement write(database_, "UPDATE " + table + " SET " + field + "=? WHERE object=? AND " +
                                      id + "=" + (by.empty() ? "?" : "CAST(? AS INTEGER)"));
-      write.bind(1, std::string_view(rewritten(text))).bind(2, std::string_view(after_.name));
+      write.bind(1, std::string_view(rewritten(text, field == "original")))
+          .bind(2, std::string_view(after_.name));
       write.bind(3, std::string_view(at)).run();
     }
   }
