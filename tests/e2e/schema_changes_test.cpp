@@ -93,7 +93,7 @@ TEST_CASE("an edit that waits for a retyped column arrives as a value of the new
   world.settle({"id", "name", "n"});
   CHECK(world.server.exec("SELECT string_agg(id || name || n, ',' ORDER BY id) FROM contacts") ==
         "1Ada L.10,2Gracen2,9new9");
-  local(world.phone, "UPDATE contacts SET n = '30' WHERE id = 2");
+  local(world.phone, "UPDATE contacts SET n = '30.00' WHERE id = 2");
   world.server.exec(
       "ALTER TABLE contacts ALTER COLUMN n TYPE numeric(8,2) USING CASE WHEN n ~ '^[0-9]+$' THEN "
       "n::numeric ELSE 1 END");
