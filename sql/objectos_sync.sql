@@ -210,14 +210,17 @@ CREATE EVENT TRIGGER objectos_sync_forget ON sql_drop
 -- Changes of enabled tables are log rows; partitions come and go with what belongs to them.
 CREATE FUNCTION objectos_sync.prepare_attach() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_prepare_attach';
+COMMENT ON FUNCTION objectos_sync.prepare_attach() IS 'event trigger: columns for a table that becomes a partition';
 CREATE EVENT TRIGGER objectos_sync_attach ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
   EXECUTE FUNCTION objectos_sync.prepare_attach();
 CREATE FUNCTION objectos_sync.note_rewrite() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_note_rewrite';
+COMMENT ON FUNCTION objectos_sync.note_rewrite() IS 'event trigger: values that a rewrite changed';
 CREATE EVENT TRIGGER objectos_sync_rewrite ON table_rewrite
   EXECUTE FUNCTION objectos_sync.note_rewrite();
 CREATE FUNCTION objectos_sync.follow_schema() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_follow_schema';
+COMMENT ON FUNCTION objectos_sync.follow_schema() IS 'event trigger: changes of enabled tables';
 CREATE EVENT TRIGGER objectos_sync_schema ON ddl_command_end
   WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER TYPE')
   EXECUTE FUNCTION objectos_sync.follow_schema();
