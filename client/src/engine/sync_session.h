@@ -63,8 +63,8 @@ class SyncSession {
   SessionLimits limits_;
   SessionEvents& events_;
   Progress progress_;
-  std::string client_id_;       // of the round under way,
-  std::int64_t confirmed_ = 0;  // as they were when it began
+  std::string client_id_;        // of the round under way,
+  std::int64_t confirmed_ = 0;   // as they were when it began
   bool schema_changed_ = false;  // the server has another schema than the file
 };
 
