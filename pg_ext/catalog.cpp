@@ -236,8 +236,9 @@ std::optional<ObjectInfo> object_by_relid(Oid relid) {
     return object;
   }
   std::vector<ObjectInfo> rows = load_rows(
+      // The catalog knows the root, too, where the list of partitions was not restored.
       "relid = $1::pg_catalog.oid OR relid = (SELECT root FROM objectos_sync.partitions WHERE "
-      "relid = $1::pg_catalog.oid)",
+      "relid = $1::pg_catalog.oid) OR relid = pg_catalog.pg_partition_root($1::pg_catalog.oid)",
       {Param::of_type(OIDOID, std::to_string(relid))});
   if (rows.empty()) return std::nullopt;
   rows[0].relid = relid;

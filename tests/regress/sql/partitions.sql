@@ -152,6 +152,17 @@ SELECT sync_enable('parts_own');
 ALTER TABLE parts ATTACH PARTITION parts_own FOR VALUES IN ('own');
 DROP TRIGGER "~objectos_sync_insert" ON parts_eu;
 
+-- A restored database has no list of partitions; what is written to one is captured all the same.
+CREATE TABLE parts_listed AS TABLE objectos_sync.partitions;
+DELETE FROM objectos_sync.partitions;
+\c -
+SET client_min_messages = warning;
+INSERT INTO parts_eu (id, region) VALUES (77, 'eu');
+SELECT object, record_id, operation FROM objectos_sync.mutations ORDER BY sequence DESC LIMIT 1;
+DELETE FROM parts_eu WHERE id = 77;
+INSERT INTO objectos_sync.partitions TABLE parts_listed;
+DROP TABLE parts_listed;
+
 -- Disabled, nothing of ours is left.
 DROP TABLE parts_own, parts_us_3;
 SELECT sync_disable('parts'), sync_disable('stock');
