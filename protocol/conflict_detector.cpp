@@ -64,11 +64,17 @@ bool original_differs(const Edit& edit, const ServerState& state) {
   return false;
 }
 
+// Deleted since the version that was edited, and made again. A version is given out once: a record
+// that still has that version is the one, whatever was deleted meanwhile under its key.
+bool is_another_record(std::optional<std::int64_t> version, const ServerState& state) {
+  return version && state.last_delete_version && *state.last_delete_version >= *version &&
+         *version != state.version;
+}
+
 void decide_delete(Decision& decision, const Edit& edit, std::optional<std::int64_t> version,
                    const ServerState& state, const ObjectRules& rules) {
   if (!state.exists) return;
-  bool back = version && state.last_delete_version && *state.last_delete_version >= *version;
-  if (back) {  // the record it meant is gone; this is another one
+  if (is_another_record(version, state)) {  // the record it meant is gone
     conflict(decision, Reason::deleted, Resolution::server_wins);
     return;
   }
@@ -177,8 +183,7 @@ FieldOutcome decide_field(const Edit& edit, const std::string& field, const std:
 
 void decide_update(Decision& decision, const Edit& edit, std::optional<std::int64_t> version,
                    const ServerState& state, const ObjectRules& rules, const FieldClocks& stored) {
-  bool back = version && state.last_delete_version && *state.last_delete_version >= *version;
-  if (!state.exists || back) {
+  if (!state.exists || is_another_record(version, state)) {
     decide_deleted(decision, edit, state, rules);
     return;
   }

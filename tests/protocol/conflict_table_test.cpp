@@ -162,6 +162,13 @@ TEST_CASE("an update of a deleted record loses, or re-inserts it where updates w
         any);
 }
 
+TEST_CASE("an edit of the version that stands meets no deletion, whatever was deleted meanwhile") {
+  ServerState state = row(1, "\"b\"");
+  state.last_delete_version = 3;
+  check(Operation::update, state, "applied action=update f:=\"c\"", any);
+  check(Operation::remove, state, "applied action=delete", any);
+}
+
 TEST_CASE("an update from before a delete does not touch the record that came after it") {
   check(Operation::update, gone_and_back(),
         "conflict action=none reason=deleted resolution=server_wins [f client=\"c\" server=\"s\" "
