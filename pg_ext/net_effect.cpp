@@ -1,10 +1,12 @@
 #include "pg_ext/net_effect.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <unordered_map>
 
 #include "pg_ext/record_reader.h"
+#include "protocol/limits.h"
 
 namespace objectos::server {
 namespace {
@@ -98,8 +100,8 @@ std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examine
   return objects;
 }
 
-// Reads the object's changed records, once.
-void load(Spi& spi, ObjectEffects& object) {
+// Reads the object's changed records, once; false once `bytes_left` are used up.
+bool load(Spi& spi, ObjectEffects& object, std::size_t& bytes_left) {
   std::vector<std::string> ids;
   ids.reserve(object.records.size());
   for (const RecordEffect& effect : object.records)
@@ -116,13 +118,19 @@ void load(Spi& spi, ObjectEffects& object) {
     }
     return &effect.fields;
   };
+  bool fits = true;
   read_records(spi, *object.view, ids, fields, [&](RecordRow&& row) {
+    fits = row.data.size() <= bytes_left;
+    if (!fits) return false;
+    bytes_left -= row.data.size();
     const auto place = object.places.find(row.record_id);
-    if (place == object.places.end()) return;
+    if (place == object.places.end()) return true;
     RecordEffect& effect = object.records[place->second];
     effect.found = true;
     effect.row = std::move(row);
+    return true;
   });
+  return fits;
 }
 
 // A client may move its own mutation into the base image itself: the row in S is what it sent.
@@ -253,7 +261,6 @@ void append_truncate(const std::string& name, const LogRow& truncate, PullRows& 
 void append_object(Spi& spi, const std::string& name, ObjectEffects& object,
                    const PullClient& client, PullRows& out) {
   if (object.view) {
-    load(spi, object);
     for (const LogRow* truncate : object.truncates) append_truncate(name, *truncate, out);
   }
   for (RecordEffect& effect : object.records) {
@@ -269,13 +276,19 @@ void append_object(Spi& spi, const std::string& name, ObjectEffects& object,
 
 }  // namespace
 
-void append_net_effects(Spi& spi, const std::vector<LogRow>& examined, const View& view,
+bool append_net_effects(Spi& spi, const std::vector<LogRow>& examined, const View& view,
                         const PullClient& client, PullRows& out) {
   const std::size_t first = out.size();
   std::map<std::string, ObjectEffects> objects = fold_all(examined, view, client);
+  std::size_t bytes_left =
+      examined.size() > 1 ? limits::page_bytes : std::numeric_limits<std::size_t>::max();
+  for (auto& [name, object] : objects) {
+    if (object.view && !load(spi, object, bytes_left)) return false;
+  }
   for (auto& [name, object] : objects) append_object(spi, name, object, client, out);
   std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
                    [](const PullRow& a, const PullRow& b) { return a.sequence < b.sequence; });
+  return true;
 }
 
 }  // namespace objectos::server

@@ -12,7 +12,9 @@
 
 namespace objectos::server {
 
-void append_net_effects(Spi& spi, const std::vector<LogRow>& examined, const View& view,
-                        const PullClient& client, PullRows& out);
+// False, with nothing appended, if the records' values take more than limits::page_bytes; a page of
+// one log row is always appended.
+[[nodiscard]] bool append_net_effects(Spi& spi, const std::vector<LogRow>& examined,
+                                      const View& view, const PullClient& client, PullRows& out);
 
 }  // namespace objectos::server

@@ -17,14 +17,12 @@ extern "C" {
 namespace objectos::server {
 namespace {
 
-// Rows a page may examine: bounds the memory of one call, which holds the page.
-constexpr std::int64_t page_rows_max = 1000000;
-
 void require_sane(const PullCall& call) {
-  if (call.max_mutations < 1 || call.max_mutations > page_rows_max) {
-    throw ProtocolError(ErrorCode::limit_exceeded, "max_mutations is out of range",
-                        "It is " + std::to_string(call.max_mutations) + ".",
-                        "Give a number from 1 to " + std::to_string(page_rows_max) + ".");
+  if (call.max_mutations < 1 || call.max_mutations > limits::page_mutations_max) {
+    throw ProtocolError(
+        ErrorCode::limit_exceeded, "max_mutations is out of range",
+        "It is " + std::to_string(call.max_mutations) + ".",
+        "Give a number from 1 to " + std::to_string(limits::page_mutations_max) + ".");
   }
   if (call.confirmed < 0) {
     throw ProtocolError(ErrorCode::limit_exceeded, "confirmed is negative", "",
@@ -79,6 +77,12 @@ void append_schema(const View& view, Checkpoint& checkpoint, bool fresh, PullRow
   row.data = view.schema_json;
   out.push_back(std::move(row));
   checkpoint.schema = view.schema_fingerprint;
+}
+
+// Examines fewer rows: what they lead to is too large for one page.
+void halve(LogPage& page) {
+  page.rows.resize(page.rows.size() / 2);
+  page.has_more = true;
 }
 
 // Moves the checkpoint over the rows a page has examined.
@@ -200,9 +204,9 @@ PullRows pull(const PullCall& call) {
         has_more = true;
         return;
       }
-      const LogPage page = read_new_rows(checkpoint, cut, row_limit - sent);
+      LogPage page = read_new_rows(checkpoint, cut, row_limit - sent);
       inject_fault("pull_page");
-      append_net_effects(spi, page.rows, view, client, out);
+      while (!append_net_effects(spi, page.rows, view, client, out)) halve(page);
       advance_over(page, cut, checkpoint);
       has_more = page.has_more;
     });

@@ -72,7 +72,7 @@ void hand_out(const Projection& p, const Rows& rows, const FieldsOf* fields, con
       append_row_form(record.data, some, some_values.data(),
                       reinterpret_cast<const bool*>(some_nulls.data()));
     }
-    visit(std::move(record));
+    if (!visit(std::move(record))) return;
   }
 }
 

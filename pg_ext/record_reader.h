@@ -23,7 +23,8 @@ struct RecordRow {
 // Which columns' values a record's data holds: all the caller may read if `fields` is null.
 using FieldsOf = std::function<const std::vector<std::string>*(const std::string& record_id,
                                                                std::int64_t version)>;
-using Visit = std::function<void(RecordRow&&)>;
+// False ends the reading.
+using Visit = std::function<bool(RecordRow&&)>;
 
 void read_records(Spi& spi, const ObjectView& object, const std::vector<std::string>& record_ids,
                   const FieldsOf& fields, const Visit& visit);

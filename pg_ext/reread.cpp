@@ -1,6 +1,7 @@
 #include "pg_ext/reread.h"
 
 #include "pg_ext/record_reader.h"
+#include "protocol/limits.h"
 
 namespace objectos::server {
 namespace {
@@ -34,7 +35,7 @@ void align_objects(const View& view, Checkpoint& checkpoint) {
 std::size_t append_reread(Spi& spi, const View& view, const PullClient& client,
                           std::size_t row_limit, Checkpoint& checkpoint, PullRows& out,
                           bool* unfinished) {
-  std::size_t sent = 0;
+  std::size_t sent = 0, bytes = 0;
   *unfinished = false;
   for (const ObjectView& object : view.objects) {
     ObjectState& state = checkpoint.objects.at(object.info.object);
@@ -46,8 +47,11 @@ std::size_t append_reread(Spi& spi, const View& view, const PullClient& client,
     if (!state.cursor) out.push_back(mark(object.info.object, "begin"));
     const std::size_t wanted = row_limit - sent;
     std::size_t got = 0;
+    bool full = false;
     read_records_after(spi, object, state.cursor, wanted, [&](RecordRow&& record) {
       ++got;
+      bytes += record.data.size();
+      full = got == wanted || bytes >= limits::page_bytes;
       state.cursor = record.record_id;
       PullRow row;
       row.kind = "mutation";
@@ -62,9 +66,10 @@ std::size_t append_reread(Spi& spi, const View& view, const PullClient& client,
       row.timestamp = record.modified_at;
       row.user_id = std::move(record.modified_by);
       out.push_back(std::move(row));
+      return !full;
     });
     sent += got;
-    if (got == wanted) {
+    if (full) {
       *unfinished = true;
       break;
     }

@@ -28,8 +28,12 @@ inline constexpr std::size_t json_members_max = 1'000'000;
 inline constexpr std::size_t mutations_per_push_max = 10'000;
 
 // A page is built in memory on both sides.
-inline constexpr std::int32_t page_mutations_max = 100'000;
+inline constexpr std::int32_t page_mutations_max = 1'000'000;
 inline constexpr std::int32_t page_mutations_default = 100;
+
+// A page ends where its records' values come to this, or with its first record: it is held in
+// memory on both sides, and a page of a thousand 20 MB blobs would not fit.
+inline constexpr std::size_t page_bytes = std::size_t{16} << 20;
 
 // A key of 2,000 characters outside ASCII, percent-encoded or as a composite, and some room;
 // PostgreSQL's own index limit is 2,704 bytes.
