@@ -30,7 +30,8 @@ $(SQL_COPY): sql/objectos_sync.sql
 
 # PGXS names the compiler that PostgreSQL was built with; one from the environment is passed on.
 SERVER_MAKE = $(MAKE) --no-print-directory -C build/server -f $(ROOT)/mk/server.mk \
-	ROOT=$(ROOT) PG_CONFIG=$(PG_CONFIG) $(if $(filter environment,$(origin CXX)),CXX='$(CXX)')
+	NAME=objectos_sync ROOT=$(ROOT) PG_CONFIG=$(PG_CONFIG) \
+	$(if $(filter environment,$(origin CXX)),CXX='$(CXX)')
 
 # PGXS knows best what is out of date; this asks it every time.
 server: $(if $(wildcard sql/objectos_sync.sql),$(SQL_COPY))
