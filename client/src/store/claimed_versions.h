@@ -13,13 +13,17 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+
+#include "sqlite_handle.h"
 
 namespace objectos {
 
 // What the judged mutations of one record, still in the queue, make of the claims of later ones.
 class CarriedVersions {
  public:
-  CarriedVersions(sqlite3* database, const std::string& object, const std::string& record_id);
+  // `judged`: queue_sql::judged_of_record, prepared; one serves many records.
+  CarriedVersions(Statement& judged, std::string_view object, std::string_view record_id);
   std::optional<int64_t> carried(std::optional<int64_t> claim) const;
 
  private:

@@ -102,6 +102,12 @@ JsonSlices::JsonSlices(const RawMembers& members) {
   for (const auto& [name, raw] : members) slices_.push_back({name, raw});
 }
 
+const JsonSlice* JsonSlices::find(std::string_view name) const {
+  for (const JsonSlice& slice : slices_)
+    if (slice.name == name) return &slice;
+  return nullptr;
+}
+
 const std::vector<JsonSlice>& JsonSlices::parse(std::string_view text) {
   slices_.clear();
   unescaped_.clear();

@@ -27,6 +27,7 @@ class JsonSlices {
   explicit JsonSlices(const RawMembers& members);  // views into these
   const std::vector<JsonSlice>& parse(std::string_view object);
   const std::vector<JsonSlice>& slices() const { return slices_; }
+  const JsonSlice* find(std::string_view name) const;
 
  private:
   std::vector<JsonSlice> slices_;

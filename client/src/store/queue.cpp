@@ -24,6 +24,27 @@ std::vector<QueuedMutation> queued(Statement& rows) {
   return found;
 }
 
+void append_text(std::string& out, std::string_view key, std::string_view value) {
+  out += key;
+  append_json_string(out, value);
+}
+
+template <typename Wanted>
+void append_fields(std::string& out, std::string_view key, const JsonSlices& fields,
+                   const Wanted& wanted) {
+  out += key;
+  char before = '{';
+  for (const JsonSlice& field : fields.slices()) {
+    if (!wanted(field)) continue;
+    out += before;
+    append_json_string(out, field.name);
+    out += ':';
+    out += field.raw;
+    before = ',';
+  }
+  out += before == '{' ? "{}" : "}";
+}
+
 }  // namespace
 
 std::vector<QueuedMutation> Store::queue() const {
@@ -69,26 +90,37 @@ int64_t Store::confirmed() const {
   return row.integer(0);
 }
 
+// As changed_fields() and json_object() would write it, straight from the queue's texts.
 std::string Store::frozen_payload(const QueuedMutation& mutation) {
-  RawMembers message = {{"id", json_string(mutation.id)},
-                        {"object", json_string(mutation.object)},
-                        {"record_id", json_string(mutation.record_id)},
-                        {"operation", json_string(mutation.operation)}};
-  RawMembers data = changed_fields(mutation.operation, mutation.data, mutation.original);
-  if (mutation.operation != "delete") message.emplace_back("data", json_object(data));
-  if (!mutation.original.empty()) {
-    RawMembers original = json_members(mutation.original);
-    if (mutation.operation == "update")
-      std::erase_if(original, [&](const RawMember& field) {
-        return json_find(data, field.first) == nullptr;
-      });
-    message.emplace_back("original", json_object(original));
+  const bool update = mutation.operation == "update";
+  JsonSlices data, original;
+  if (!mutation.data.empty()) data.parse(mutation.data);
+  if (!mutation.original.empty()) original.parse(mutation.original);
+  const auto changed = [&](const JsonSlice& field) {
+    if (!update) return true;
+    const JsonSlice* const before = original.find(field.name);
+    return before == nullptr || before->raw != field.raw;
+  };
+  std::string text;
+  text.reserve(mutation.data.size() + mutation.original.size() + 256);
+  append_text(text, "{\"id\":", mutation.id);
+  append_text(text, ",\"object\":", mutation.object);
+  append_text(text, ",\"record_id\":", mutation.record_id);
+  append_text(text, ",\"operation\":", mutation.operation);
+  if (mutation.operation != "delete") {
+    append_fields(text, ",\"data\":", data, changed);
   }
-  message.emplace_back("timestamp", json_string(mutation.timestamp));
-  if (mutation.version) message.emplace_back("version", std::to_string(*mutation.version));
-  message.emplace_back("client_sequence", std::to_string(mutation.client_sequence));
-  if (!mutation.group.empty()) message.emplace_back("group", json_string(mutation.group));
-  return json_object(message);
+  if (!mutation.original.empty()) {
+    append_fields(text, ",\"original\":", original, [&](const JsonSlice& field) {
+      const JsonSlice* const after = data.find(field.name);
+      return !update || (after != nullptr && after->raw != field.raw);
+    });
+  }
+  append_text(text, ",\"timestamp\":", mutation.timestamp);
+  if (mutation.version) text += ",\"version\":" + std::to_string(*mutation.version);
+  text += ",\"client_sequence\":" + std::to_string(mutation.client_sequence);
+  if (!mutation.group.empty()) append_text(text, ",\"group\":", mutation.group);
+  return text + "}";
 }
 
 std::vector<QueuedMutation> Store::next_batch(size_t max) {
@@ -111,14 +143,15 @@ std::vector<QueuedMutation> Store::next_batch(size_t max) {
   }
   pending.resize(whole);
   Statement freeze(database_, queue_sql::freeze);
+  Statement judged(database_, queue_sql::judged_of_record);
   std::map<std::pair<std::string, std::string>, CarriedVersions> versions;
   for (QueuedMutation& mutation : pending) {
-    const auto known = versions.try_emplace({mutation.object, mutation.record_id}, database_,
+    const auto known = versions.try_emplace({mutation.object, mutation.record_id}, judged,
                                             mutation.object, mutation.record_id);
     mutation.version = known.first->second.carried(mutation.version);
     mutation.frozen = frozen_payload(mutation);
     mutation.state = "in_flight";
-    freeze.bind(1, std::string_view(mutation.frozen)).bind(2, mutation.version);
+    freeze.bind_view(1, mutation.frozen).bind(2, mutation.version);
     freeze.bind(3, mutation.client_sequence).run();
   }
   fault_point("store.freeze.before_commit");
