@@ -49,6 +49,7 @@ check-upgrade: stage
 	tests/upgrade/run.sh
 check-operations: stage
 	tests/operations/run.sh
+	tests/operations/restore.sh
 
 lint: server
 	@scripts/lint.sh

@@ -156,9 +156,9 @@ bool load_shape(ObjectInfo& object) {
 
 std::vector<ObjectInfo> load_rows(const std::string& condition, const Params& params) {
   const std::string sql =
-      "SELECT relid::oid, object, strategy, on_conflict, deletes, fields::text, reshaped_at, "
-      "rekeyed_at "
-      "FROM objectos_sync.objects WHERE " +
+      "SELECT o.relid::oid, object, strategy, on_conflict, deletes, fields::text, reshaped_at, "
+      "rekeyed_at FROM objectos_sync.objects o "
+      "LEFT JOIN objectos_sync.shapes s ON s.relid = o.relid WHERE " +
       condition + " ORDER BY object COLLATE \"C\"";
   return as_owner([&] {
     return with_spi([&](Spi& spi) {
@@ -237,8 +237,8 @@ std::optional<ObjectInfo> object_by_relid(Oid relid) {
   }
   std::vector<ObjectInfo> rows = load_rows(
       // The catalog knows the root, too, where the list of partitions was not restored.
-      "relid = $1::pg_catalog.oid OR relid = (SELECT root FROM objectos_sync.partitions WHERE "
-      "relid = $1::pg_catalog.oid) OR relid = pg_catalog.pg_partition_root($1::pg_catalog.oid)",
+      "o.relid = $1::pg_catalog.oid OR o.relid = (SELECT root FROM objectos_sync.partitions WHERE "
+      "relid = $1::pg_catalog.oid) OR o.relid = pg_catalog.pg_partition_root($1::pg_catalog.oid)",
       {Param::of_type(OIDOID, std::to_string(relid))});
   if (rows.empty()) return std::nullopt;
   rows[0].relid = relid;

@@ -50,7 +50,7 @@ struct ObjectInfo {
   std::string strategy;
   std::string on_conflict;
   std::string deletes;
-  std::int64_t reshaped_at = 0;  // objectos_sync.objects
+  std::int64_t reshaped_at = 0;  // objectos_sync.shapes; 0: not settled yet
   std::int64_t rekeyed_at = 0;
   std::string fields_json;    // {"column": "strategy"}
   bool row_security = false;  // row-level security applies to the caller

@@ -23,6 +23,8 @@ void forget_object(Spi& spi, const TableFacts& table) {
     if (gone.empty())
       throw ProtocolError(ErrorCode::unknown_object, table.qualified + " is not enabled for sync",
                           {}, "SELECT * FROM sync_objects() shows what is.");
+    spi.execute("DELETE FROM objectos_sync.shapes WHERE relid = $1::pg_catalog.oid",
+                {Param::int8(table.relid)});
     spi.execute("DELETE FROM objectos_sync.partitions WHERE root = $1::pg_catalog.oid",
                 {Param::int8(table.relid)});
     const Params object = {Param::text(gone.text(0, 0))};

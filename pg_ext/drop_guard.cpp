@@ -107,9 +107,9 @@ void keep_our_triggers(Spi& spi) {
 // Enabled tables that lost a column or a partition with another command than ALTER TABLE.
 std::vector<Oid> shortened_tables(Spi& spi) {
   const Rows rows = spi.execute(
-      "SELECT DISTINCT o.relid::oid FROM pg_event_trigger_dropped_objects() d"
+      "SELECT DISTINCT o.relid FROM pg_event_trigger_dropped_objects() d"
       " LEFT JOIN objectos_sync.partitions p ON p.relid = d.objid"
-      " JOIN objectos_sync.objects o ON o.relid IN (d.objid, p.root)"
+      " JOIN objectos_sync.shapes o ON o.relid IN (d.objid, p.root)"
       " WHERE d.classid = 'pg_class'::regclass AND (d.objsubid > 0 OR p.relid IS NOT NULL)"
       " AND EXISTS (SELECT FROM pg_class c WHERE c.oid = o.relid)");
   std::vector<Oid> tables;
@@ -130,6 +130,9 @@ void forget_dropped_tables(Spi& spi) {
     spi.execute("DELETE FROM objectos_sync.conflicts WHERE object = $1 AND status = 'open'",
                 object);
   }
+  spi.execute(
+      "DELETE FROM objectos_sync.shapes s USING pg_event_trigger_dropped_objects() d"
+      " WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND s.relid = d.objid");
   spi.execute(
       "DELETE FROM objectos_sync.partitions p"
       " WHERE NOT EXISTS (SELECT FROM objectos_sync.objects o WHERE o.relid = p.root)"

@@ -1,10 +1,10 @@
 // sync_enable(): puts our columns and triggers on a table and the object into
 // objectos_sync.objects.
 //
-// All DDL runs as the caller, who must own the table; only the row in objects is written as the
-// extension's owner. The table is locked ACCESS EXCLUSIVE, but for catalog changes only: no row is
-// read or written, because the columns come with constants. So all rows that are there share one
-// version, drawn once; pulls re-read the object whole.
+// All DDL runs as the caller, who must own the table; only the rows in objects and shapes are
+// written as the extension's owner. The table is locked ACCESS EXCLUSIVE, but for catalog changes
+// only: no row is read or written, because the columns come with constants. So all rows that are
+// there share one version, drawn once; pulls re-read the object whole.
 #include "pg_ext/eligibility.h"
 #include "pg_ext/enable_options.h"
 #include "pg_ext/pg.h"
@@ -20,10 +20,11 @@ void remember_object(Spi& spi, const TableFacts& table, const std::string& name,
                      const EnableOptions& options) {
   as_owner([&] {
     spi.execute(
+        "WITH shape AS (INSERT INTO objectos_sync.shapes VALUES ($1::pg_catalog.oid, '{}', '', 0, "
+        "0))"
         "INSERT INTO objectos_sync.objects"
-        " (relid, object, strategy, on_conflict, deletes, fields, enabled_at, column_names, shape,"
-        " reshaped_at, rekeyed_at)"
-        " VALUES ($1::pg_catalog.oid, $2, $3, $4, $5, $6, clock_timestamp(), '{}', '', 0, 0)",
+        " (relid, object, strategy, on_conflict, deletes, fields, enabled_at)"
+        " VALUES ($1::pg_catalog.oid, $2, $3, $4, $5, $6, clock_timestamp())",
         {Param::int8(table.relid), Param::text(name), Param::text(options.strategy),
          Param::text(options.on_conflict), Param::text(options.deletes),
          Param::jsonb(options.fields)});

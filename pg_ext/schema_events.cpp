@@ -33,14 +33,15 @@ std::vector<Oid> oids_of(const Rows& rows) {
   return oids;
 }
 
-// Enabled tables that the command named, or a partition of them, old or new.
+// Enabled tables (settled ones, restored_objects.h) that the command named, or a partition of them,
+// old or new.
 std::vector<Oid> changed_objects(Spi& spi) {
   return as_owner([&] {
     return oids_of(spi.execute(
-        "SELECT DISTINCT o.relid::oid FROM pg_event_trigger_ddl_commands() c"
+        "SELECT DISTINCT o.relid FROM pg_event_trigger_ddl_commands() c"
         " LEFT JOIN objectos_sync.partitions p ON p.relid = c.objid"
         " LEFT JOIN pg_inherits h ON h.inhrelid = c.objid"
-        " JOIN objectos_sync.objects o ON o.relid IN (c.objid, p.root, h.inhparent,"
+        " JOIN objectos_sync.shapes o ON o.relid IN (c.objid, p.root, h.inhparent,"
         "  pg_partition_root(c.objid::regclass)) WHERE c.classid = 'pg_class'::regclass"));
   });
 }
@@ -59,7 +60,7 @@ std::vector<Oid> objects_of_changed_types(Spi& spi) {
         "   t.oid IN (r.rngtypid, r.rngmultitypid) AND r.rngsubtype = u.type)"
         "  OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid"
         "   AND a.atttypid = u.type AND t.typrelid <> 0))"
-        "SELECT DISTINCT o.relid::oid FROM objectos_sync.objects o"
+        "SELECT DISTINCT o.relid FROM objectos_sync.shapes o"
         " JOIN pg_attribute a ON a.attrelid = o.relid AND a.attnum > 0 AND NOT a.attisdropped"
         " JOIN used u ON u.type = a.atttypid"));
   });

@@ -8,12 +8,6 @@
 
 namespace objectos::server {
 
-namespace {
-
-struct Shape {
-  std::string key, columns;
-};
-
 // Types by oid, without modifiers: what a modifier changes in a row is a rewrite.
 Shape read_shape(Spi& spi, Oid relid) {
   const Rows row = spi.execute(
@@ -30,6 +24,8 @@ Shape read_shape(Spi& spi, Oid relid) {
       {Param::int8(relid)});
   return {row.text_or(0, 0, ""), row.text_or(0, 1, "")};
 }
+
+namespace {
 
 // Our own DDL fires the event triggers that got us here.
 class Following {
@@ -66,11 +62,13 @@ void reshape(Spi& spi, Oid relid) {
   const std::string user = current_user_id();
   as_owner([&] {
     const std::string object =
-        spi.execute("SELECT object FROM objectos_sync.objects WHERE relid = $1::oid",
-                    {Param::int8(relid)})
+        spi.execute(
+               "SELECT object FROM objectos_sync.objects o JOIN objectos_sync.shapes s"
+               " ON s.relid = o.relid WHERE o.relid = $1::oid",
+               {Param::int8(relid)})
             .text_or(0, 0, "");
     if (object.empty()) return;
-    spi.execute("UPDATE objectos_sync.objects SET reshaped_at = $2 WHERE relid = $1::oid",
+    spi.execute("UPDATE objectos_sync.shapes SET reshaped_at = $2 WHERE relid = $1::oid",
                 {Param::int8(relid), Param::int8(log_change(object, user))});
   });
 }
@@ -85,25 +83,29 @@ void follow_object(Spi& spi, Oid relid) {
   settle_roles(spi, relid, table.qualified);
   as_owner([&] {
     const Shape shape = read_shape(spi, relid);
-    const std::string text = shape.key + '|' + shape.columns;
-    const Rows known =
-        spi.execute("SELECT object, shape FROM objectos_sync.objects WHERE relid = $1::oid",
-                    {Param::int8(relid)});
+    const std::string text = shape.text();
+    const Rows known = spi.execute(
+        "SELECT object, shape FROM objectos_sync.objects o JOIN objectos_sync.shapes s"
+        " ON s.relid = o.relid WHERE o.relid = $1::oid",
+        {Param::int8(relid)});
+    if (known.empty()) return;
     const std::string before = known.text_or(0, 1, "");
     if (text == before && !rows_moved) return;
     const std::int64_t sequence = log_change(known.text_or(0, 0, ""), user);
     const bool rekeyed = before.substr(0, before.find('|')) != shape.key;
     // The strategies of fields go with the columns that they were given to.
     spi.execute(
-        "UPDATE objectos_sync.objects o SET shape = $2, reshaped_at = $3,"
-        " rekeyed_at = CASE WHEN $4 THEN $3 ELSE rekeyed_at END,"
-        " column_names = (SELECT jsonb_object_agg(a.attnum, a.attname) FROM pg_attribute a"
-        "  WHERE a.attrelid = o.relid AND a.attnum > 0 AND NOT a.attisdropped),"
-        " fields = CASE WHEN column_names = '{}' THEN fields ELSE"
-        "  COALESCE((SELECT jsonb_object_agg(a.attname, f.value) FROM jsonb_each(o.fields) f"
-        "   JOIN jsonb_each_text(o.column_names) n ON n.value = f.key"
-        "   JOIN pg_attribute a ON a.attrelid = o.relid AND a.attnum = n.key::smallint"
-        "    AND NOT a.attisdropped), '{}') END WHERE relid = $1::oid",
+        "WITH before AS (SELECT column_names FROM objectos_sync.shapes WHERE relid = $1::oid),"
+        " now AS (UPDATE objectos_sync.shapes SET shape = $2, reshaped_at = $3,"
+        "  rekeyed_at = CASE WHEN $4 THEN $3 ELSE rekeyed_at END, column_names = " +
+            std::string(column_names_sql) +
+            " WHERE relid = $1::oid)"
+            " UPDATE objectos_sync.objects o SET fields ="
+            "  COALESCE((SELECT jsonb_object_agg(a.attname, f.value) FROM jsonb_each(o.fields) f"
+            "   JOIN jsonb_each_text(b.column_names) n ON n.value = f.key"
+            "   JOIN pg_attribute a ON a.attrelid = o.relid AND a.attnum = n.key::smallint"
+            "    AND NOT a.attisdropped), '{}')"
+            " FROM before b WHERE o.relid = $1::oid AND b.column_names <> '{}'",
         {Param::int8(relid), Param::text(text), Param::int8(sequence), Param::boolean(rekeyed)});
   });
 }

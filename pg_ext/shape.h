@@ -3,7 +3,7 @@
 // An object's shape is its key, its columns and whether its triggers are on. A change of it is a
 // log row of operation `schema`, written under the table's ACCESS EXCLUSIVE lock: rows of that
 // object with a lower sequence were logged before the change, those with a higher one after it. Its
-// sequence goes into objects.reshaped_at, which the view fingerprint holds: every client reads the
+// sequence goes into shapes.reshaped_at, which the view fingerprint holds: every client reads the
 // object again, and what the log says of the time before is of no use to anybody (rekeyed_at: its
 // record ids, too).
 #pragma once
@@ -11,6 +11,17 @@
 #include "pg_ext/spi.h"
 
 namespace objectos::server {
+
+struct Shape {
+  std::string key, columns;
+  std::string text() const { return key + '|' + columns; }
+};
+Shape read_shape(Spi& spi, Oid relid);
+
+// Names by attnum, as jsonb, of the table $1.
+inline constexpr const char* column_names_sql =
+    "(SELECT jsonb_object_agg(a.attnum, a.attname) FROM pg_attribute a"
+    " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
 // Brings partitions in step, checks that the table can still be synced (OS008) and logs a changed
 // shape. Rights: the caller's for the table.

@@ -189,9 +189,10 @@ void require_shapes_seen(const std::vector<ObjectView>& objects) {
   std::map<Oid, std::int64_t> present = as_owner([] {
     return with_spi([](Spi& spi) {
       std::map<Oid, std::int64_t> found;
-      Rows rows =
-          spi.execute("SELECT relid::pg_catalog.oid, reshaped_at FROM objectos_sync.objects", {},
-                      Access::read_only);
+      Rows rows = spi.execute(
+          "SELECT o.relid::pg_catalog.oid, s.reshaped_at FROM objectos_sync.objects o"
+          " LEFT JOIN objectos_sync.shapes s ON s.relid = o.relid",
+          {}, Access::read_only);
       for (std::size_t i = 0; i < rows.size(); ++i)
         found[static_cast<Oid>(rows.int8(i, 0).value_or(0))] = rows.int8(i, 1).value_or(0);
       rows.release();

@@ -44,6 +44,7 @@ suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e
 suite install tests/install/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
+suite restore tests/operations/restore.sh
 
 [ "$failed" -eq 0 ] || echo "failed: ${broken[*]} (see build/check/)"
 echo "$passed passed, $failed failed"

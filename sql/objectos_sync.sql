@@ -37,7 +37,13 @@ CREATE TABLE objectos_sync.objects (
   on_conflict text NOT NULL,
   deletes text NOT NULL,
   fields jsonb NOT NULL,
-  enabled_at timestamptz NOT NULL DEFAULT now(),
+  enabled_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What an object looks like to this database's catalog, and since when in this log. No dump holds it, for numbers of
+-- columns, types and log rows mean nothing elsewhere: settle_restored() looks anew.
+CREATE TABLE objectos_sync.shapes (
+  relid oid PRIMARY KEY,
   column_names jsonb NOT NULL, -- by attnum, when the shape was last looked at
   shape text NOT NULL,         -- key and columns, as far as log rows and records depend on them
   reshaped_at bigint NOT NULL, -- sequence of the newest `schema` row: what is older, everybody reads again
@@ -208,6 +214,18 @@ CREATE EVENT TRIGGER objectos_sync_forget ON sql_drop
   EXECUTE FUNCTION objectos_sync.forget_dropped();
 
 -- Changes of enabled tables are log rows; partitions come and go with what belongs to them.
+-- After a restore they are not followed until the table is whole: its key and triggers come after its data.
+CREATE FUNCTION objectos_sync.settle_restored() RETURNS void
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_settle_restored';
+COMMENT ON FUNCTION objectos_sync.settle_restored() IS 'shapes and partitions of restored tables that are whole';
+CREATE FUNCTION objectos_sync.settle_before() RETURNS event_trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_settle_before';
+COMMENT ON FUNCTION objectos_sync.settle_before() IS 'event trigger: settle_restored() before what changes tables';
+-- Fired in the order of their names: before objectos_sync_attach.
+CREATE EVENT TRIGGER objectos_sync_arrive ON ddl_command_start
+  WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'DROP TABLE', 'DROP TRIGGER',
+    'DROP TYPE', 'DROP DOMAIN', 'DROP SCHEMA', 'DROP OWNED')
+  EXECUTE FUNCTION objectos_sync.settle_before();
 CREATE FUNCTION objectos_sync.prepare_attach() RETURNS event_trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_prepare_attach';
 COMMENT ON FUNCTION objectos_sync.prepare_attach() IS 'event trigger: columns for a table that becomes a partition';
@@ -227,6 +245,7 @@ CREATE EVENT TRIGGER objectos_sync_schema ON ddl_command_end
 -- Also in the role replica, in which rows are captured, too.
 ALTER EVENT TRIGGER objectos_sync_guard ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_forget ENABLE ALWAYS;
+ALTER EVENT TRIGGER objectos_sync_arrive ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_attach ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_rewrite ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_schema ENABLE ALWAYS;
@@ -357,6 +376,7 @@ CREATE FUNCTION sync_new_epoch() RETURNS uuid
   SELECT setval('objectos_sync.version_seq', nextval('objectos_sync.version_seq') + (1::bigint << 32));
   DELETE FROM objectos_sync.samples;
   UPDATE objectos_sync.clients SET checkpoint = NULL;
+  SELECT objectos_sync.settle_restored();
   UPDATE objectos_sync.state SET epoch = gen_random_uuid(), epoch_at = clock_timestamp(),
     low_water = NULL, low_water_taken_at = NULL
   RETURNING epoch;

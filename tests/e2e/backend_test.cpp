@@ -88,7 +88,8 @@ struct World {
         "(SELECT string_agg(m::text, ',' ORDER BY sequence) FROM objectos_sync.mutations m), "
         "(SELECT string_agg(v::text, ',' ORDER BY mutation_id) FROM objectos_sync.verdicts v), "
         "(SELECT string_agg(c::text, ',' ORDER BY client_id) FROM objectos_sync.clients c), "
-        "(SELECT string_agg(o::text, ',' ORDER BY object) FROM objectos_sync.objects o), "
+        "(SELECT string_agg(o::text || s, ',' ORDER BY object) FROM objectos_sync.objects o"
+        " JOIN objectos_sync.shapes s USING (relid)), "
         "(SELECT string_agg(tgname, ',' ORDER BY tgname) FROM pg_trigger)))");
   }
   void check_alive() {

@@ -134,10 +134,12 @@ settle() {
 # (a) pg_dump and pg_restore into a new cluster: a new history for everybody.
 case_dump() {
   begin "dump and restore into a new cluster"
+  sql "CREATE TABLE parts (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
+    CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100); SELECT sync_enable('parts')" >/dev/null
   moment
   "$bin/pg_dump" -Fc -p "$port" -d crm -f "$files/crm.dump" || exit 2
   later
-  local enabled versions
+  local enabled versions d
   enabled=$(sql "SELECT object, strategy FROM sync_objects()")
   versions=$(sql "SELECT last_value FROM objectos_sync.version_seq")
   stop primary
@@ -155,6 +157,18 @@ case_dump() {
   check "sync_status is content again" equal "" \
     "$(sql "SELECT problem FROM sync_status() WHERE fact = 'epoch'")"
   settle before=yes level=yes after=yes
+  # The restored database is one like any other: its partitions are known, objects go and come again.
+  check "partitions are known" equal "parts_1|parts" "$(sql "SELECT relid::regclass, root::regclass
+    FROM objectos_sync.partitions")"
+  sql "SELECT sync_disable('contacts'); UPDATE contacts SET note = 'not captured' WHERE id = 30;
+    SELECT sync_enable('contacts')" >/dev/null
+  for d in "${devices[@]}"; do edit "$d" "UPDATE contacts SET note = 'again $d' WHERE id = $(first_of "$d")"; done
+  for d in "${devices[@]}" "${devices[@]}"; do sync "$d"; done
+  for d in "${devices[@]}"; do
+    check "$d equals the server, enabled again" equal "$(server_rows)" "$(rows_of "$d")"
+    check "$d has sent everything to it" equal "0|1" "$(pending "$d")|$(sql "SELECT count(*) FROM contacts
+      WHERE note = 'again $d'")"
+  done
   stop restored
 }
 
