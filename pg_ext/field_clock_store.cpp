@@ -1,110 +1,195 @@
 #include "pg_ext/field_clock_store.h"
 
-#include <iterator>
+#include <array>
 #include <map>
 #include <optional>
 #include <string_view>
 #include <tuple>
 #include <vector>
 
+#include "pg_ext/bulk_insert.h"
 #include "pg_ext/spi.h"
-#include "protocol/timestamp.h"
-
-#include "pg_ext/pg.h"
+#include "protocol/json.h"
 
 namespace objectos::server {
 
 namespace {
 
-// The zero id is a plain write's clock. A client stands only with its numbered mutations: they are
-// known to come in its order. OFFSET 0 keeps the look-up inside: a table without statistics is
-// taken for empty, and the planner would go through all its clocks for each record.
+using Places = std::vector<std::size_t>;
+
+// A field's clock with the client of its mutation: empty if it is not numbered.
+struct Entry {
+  FieldClock clock;
+  std::string client;
+};
+using Entries = std::map<std::string, Entry, std::less<>>;
+
+Entries parse_clocks(const std::string& text) {
+  Entries entries;
+  if (text.empty()) return entries;
+  const Json list = parse_json(text);
+  for (const Json& mutation : list.items()) {
+    const auto member = [&](std::string_view name) {
+      const Json* const found = mutation.find(name);
+      return found == nullptr ? std::string() : found->text();
+    };
+    Entry entry;
+    if (const Json* const at = mutation.find("at")) {
+      entry.clock.timestamp_us = at->as_integer().value_or(0);
+    }
+    entry.clock.mutation_id = member("by");
+    entry.client = member("client");
+    const Json* const fields = mutation.find("fields");
+    if (fields == nullptr) continue;
+    for (const auto& [field, hash] : fields->members()) {
+      entry.clock.value_hash = hash.text();
+      entries[field] = entry;
+    }
+  }
+  return entries;
+}
+
+std::string write_clocks(const Entries& entries) {
+  std::map<std::tuple<std::int64_t, std::string_view, std::string_view>, std::string> mutations;
+  for (const auto& [field, entry] : entries) {
+    std::string& fields =
+        mutations[{entry.clock.timestamp_us, entry.clock.mutation_id, entry.client}];
+    fields += fields.empty() ? '{' : ',';
+    append_json_string(fields, field);
+    fields += ':';
+    append_json_string(fields, entry.clock.value_hash);
+  }
+  std::string text;
+  for (const auto& [mutation, fields] : mutations) {
+    const auto& [at, by, client] = mutation;
+    text += text.empty() ? "[{\"at\":" : ",{\"at\":";
+    text += std::to_string(at);
+    if (!by.empty()) append_json_string(text += ",\"by\":", by);
+    if (!client.empty()) append_json_string(text += ",\"client\":", client);
+    text += ",\"fields\":" + fields + "}}";
+  }
+  return text + "]";
+}
+
+// OFFSET 0 keeps the look-up inside: a table without statistics is taken for empty, and the planner
+// would go through all its clocks for each record.
 constexpr const char* load_sql = R"(
-SELECT u.place, c.field, (EXTRACT(epoch FROM c."timestamp") * 1000000)::bigint,
-       CASE WHEN c.mutation_id = '00000000-0000-0000-0000-000000000000' THEN ''
-            ELSE c.mutation_id::text END, c.value_hash,
-       c.client_id IS NOT DISTINCT FROM $3
+SELECT u.place, c.clocks
   FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY AS u(record_id, place)
  CROSS JOIN LATERAL (
-   SELECT k.field, k."timestamp", k.mutation_id, k.value_hash, k.client_id
-     FROM objectos_sync.field_clocks k
+   SELECT k.clocks FROM objectos_sync.field_clocks k
     WHERE k.object = $1 AND k.record_id = u.record_id OFFSET 0) c)";
 
-constexpr const char* store_sql = R"(
-INSERT INTO objectos_sync.field_clocks AS c (object, record_id, field, "timestamp", mutation_id,
-                                             value_hash, client_id)
-SELECT r.object, r.record_id, r.field, r."timestamp",
-       COALESCE(r.mutation_id, '00000000-0000-0000-0000-000000000000'), r.value_hash,
-       CASE WHEN r.own THEN $8 END
-  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),
-                  pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),
-                  pg_catalog.unnest($7))
-       AS r(object, record_id, field, "timestamp", mutation_id, value_hash, own)
-ON CONFLICT (object, record_id, field) DO UPDATE
-   SET "timestamp" = EXCLUDED."timestamp", mutation_id = EXCLUDED.mutation_id,
-       value_hash = EXCLUDED.value_hash,
-       client_id = CASE WHEN EXCLUDED.mutation_id = c.mutation_id THEN c.client_id
-                        ELSE EXCLUDED.client_id END)";
+constexpr const char* update_sql = R"(
+UPDATE objectos_sync.field_clocks AS c SET clocks = u.clocks::pg_catalog.json
+  FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]))
+       AS u(record_id, clocks)
+ WHERE c.object = $1 AND c.record_id = u.record_id)";
 
-constexpr Oid stored_types[] = {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,
-                                UUIDOID, TEXTOID, BOOLOID};
+std::map<std::string, Places> by_object(const std::vector<RecordState>& records,
+                                        const Places& places) {
+  std::map<std::string, Places> groups;
+  for (std::size_t place : places) {
+    groups[records[place].object->info.object].push_back(place);
+  }
+  return groups;
+}
+
+// Reads what stands in the table. As the owner.
+void read_clocks(std::vector<RecordState>& records, const Places& wanted) {
+  if (wanted.empty()) return;
+  with_spi([&](Spi& spi) {
+    for (const auto& [object, places] : by_object(records, wanted)) {
+      std::vector<std::optional<std::string>> ids;
+      for (std::size_t place : places) {
+        records[place].stored_clocks.clear();
+        ids.emplace_back(records[place].record_id);
+      }
+      Rows rows = spi.execute_by_key(load_sql, {Param::text(object), Param::text_array(ids)});
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        RecordState& record = records[places[static_cast<std::size_t>(*rows.int8(i, 0) - 1)]];
+        record.stored_clocks = rows.text_or(i, 1, "");
+      }
+      rows.release();
+    }
+  });
+}
+
+bool is_locked(const RecordState& record) {
+  return record.lock_wanted && record.server.exists && !record.not_lockable;
+}
+
+// The newest clock of each field over those that stand. A mutation keeps the client it came with.
+std::string overlaid(const std::string& client_id, const RecordState& record,
+                     const std::vector<const StoredClock*>& clocks) {
+  Entries entries = parse_clocks(record.stored_clocks);
+  for (const StoredClock* const stored : clocks) {
+    Entry& entry = entries[stored->field];
+    const bool same =
+        !entry.clock.value_hash.empty() && entry.clock.mutation_id == stored->clock.mutation_id;
+    if (!same) entry.client = stored->own ? client_id : std::string();
+    entry.clock = stored->clock;
+  }
+  return write_clocks(entries);
+}
 
 }  // namespace
 
 void load_clocks(const std::string& client_id, std::vector<RecordState>& records) {
-  std::map<std::string, std::vector<std::size_t>> by_object;
+  Places wanted;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    const PushObject& object = *records[i].object;
     records[i].clocks.clear();
-    if (object.uses_clocks) by_object[object.info.object].push_back(i);
+    records[i].clocks_current = false;
+    if (records[i].object->uses_clocks) wanted.push_back(i);
   }
-  if (by_object.empty()) return;
+  if (wanted.empty()) return;
+  as_owner([&] { read_clocks(records, wanted); });
+  for (std::size_t place : wanted) {
+    RecordState& record = records[place];
+    record.clocks_current = is_locked(record);
+    for (auto& [field, entry] : parse_clocks(record.stored_clocks)) {
+      FieldClock& clock = record.clocks[field] = entry.clock;
+      clock.own = entry.client == client_id;
+    }
+  }
+}
+
+void store_clocks(const std::string& client_id, std::vector<RecordState>& records,
+                  const std::vector<StoredClock>& clocks) {
+  std::map<std::size_t, std::vector<const StoredClock*>> by_record;  // the last of a field counts
+  Places stale;
+  for (const StoredClock& stored : clocks) {
+    std::vector<const StoredClock*>& own = by_record[stored.record];
+    if (own.empty() && !records[stored.record].clocks_current) stale.push_back(stored.record);
+    own.push_back(&stored);
+  }
+  if (by_record.empty()) return;
   as_owner([&] {
+    read_clocks(records, stale);  // locked since
+    std::optional<BulkInsert> added;
+    std::map<std::string, std::array<std::vector<std::optional<std::string>>, 2>> changed;
+    for (const auto& [place, own] : by_record) {
+      const RecordState& record = records[place];
+      const std::string& object = record.object->info.object;
+      std::string text = overlaid(client_id, record, own);
+      if (record.stored_clocks.empty()) {
+        if (!added) added.emplace("field_clocks");
+        added->text(object).text(record.record_id).text(text).end_row();
+      } else if (record.stored_clocks != text) {
+        changed[object][0].emplace_back(record.record_id);
+        changed[object][1].emplace_back(std::move(text));
+      }
+    }
+    if (added) added->finish();
+    if (changed.empty()) return;
     with_spi([&](Spi& spi) {
-      for (const auto& [object, places] : by_object) {
-        std::vector<std::optional<std::string>> ids;
-        for (std::size_t place : places) ids.emplace_back(records[place].record_id);
-        Rows rows = spi.execute_by_key(
-            load_sql, {Param::text(object), Param::text_array(ids), Param::text(client_id)});
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-          RecordState& record = records[places[static_cast<std::size_t>(*rows.int8(i, 0) - 1)]];
-          FieldClock& clock = record.clocks[rows.text_or(i, 1, "")];
-          clock.timestamp_us = rows.int8(i, 2).value_or(0);
-          clock.mutation_id = rows.text_or(i, 3, "");
-          clock.value_hash = rows.text_or(i, 4, "");
-          clock.own = rows.boolean(i, 5);
-        }
-        rows.release();
+      for (auto& [object, arrays] : changed) {
+        spi.execute_by_key(update_sql,
+                           {Param::text(object), Param::text_array(std::move(arrays[0])),
+                            Param::text_array(std::move(arrays[1]))});
       }
     });
   });
-}
-
-void store_clocks(const std::string& client_id, const std::vector<StoredClock>& clocks) {
-  // One statement must not touch a row twice: the last clock of a field stays.
-  std::map<std::tuple<std::string_view, std::string_view, std::string_view>, const StoredClock*>
-      newest;
-  for (const StoredClock& stored : clocks) {
-    newest[{stored.object, stored.record_id, stored.field}] = &stored;
-  }
-  if (newest.empty()) return;
-  std::vector<std::vector<std::optional<std::string>>> columns(std::size(stored_types));
-  for (const auto& [place, stored] : newest) {
-    columns[0].emplace_back(stored->object);
-    columns[1].emplace_back(stored->record_id);
-    columns[2].emplace_back(stored->field);
-    columns[3].emplace_back(format_timestamp(stored->clock.timestamp_us));
-    const std::string& id = stored->clock.mutation_id;
-    columns[4].push_back(id.empty() ? std::nullopt : std::optional(id));
-    columns[5].emplace_back(stored->clock.value_hash);
-    columns[6].emplace_back(stored->own ? "t" : "f");
-  }
-  Params params;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    params.push_back(Param::array_of(stored_types[i], std::move(columns[i])));
-  }
-  params.push_back(Param::text(client_id));
-  as_owner([&] { with_spi([&](Spi& spi) { spi.execute(store_sql, params); }); });
 }
 
 }  // namespace objectos::server

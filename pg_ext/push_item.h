@@ -43,8 +43,10 @@ struct RecordState {
 
   ServerState server;
   FieldClocks clocks;
-  bool lock_wanted = false;   // an update is among the mutations
-  bool not_lockable = false;  // visible, but the caller may not update it
+  std::string stored_clocks;    // as they stand in field_clocks; empty: they do not
+  bool clocks_current = false;  // read while the record was locked: nobody can have changed them
+  bool lock_wanted = false;     // an update is among the mutations
+  bool not_lockable = false;    // visible, but the caller may not update it
 
   Chain chain;
   std::optional<std::int64_t> changes_from;  // the version that server.changed_since is about
@@ -74,8 +76,7 @@ struct OpenedConflict {
 };
 
 struct StoredClock {
-  std::string object;
-  std::string record_id;
+  std::size_t record = 0;  // index into the push's records
   std::string field;
   FieldClock clock;
   bool own = false;  // of a numbered mutation of this push

@@ -54,7 +54,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
   form_groups();
   judge_all();
   open_conflicts(author_.client_id, opened_);
-  store_clocks(author_.client_id, clocks_);
+  store_clocks(author_.client_id, records_, clocks_);
   inject_fault("push_store");
   store_verdicts(author_.client_id, items_);
   inject_fault("push_stored");
@@ -72,7 +72,7 @@ Verdict Pusher::write_over(const PushEntry& entry) {
   load();
   form_groups();
   judge_all();
-  store_clocks(author_.client_id, clocks_);
+  store_clocks(author_.client_id, records_, clocks_);
   return *items_.front().verdict;
 }
 

@@ -371,8 +371,8 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
     FieldClock& stored = record.clocks[field];
     stored = clock;
     stored.own = clock.mutation_id == item.entry->id;
-    clocks_.push_back({record.object->info.object, record.record_id, field, clock,
-                       stored.own && item.entry->client_sequence.has_value()});
+    clocks_.push_back(
+        {item.record, field, clock, stored.own && item.entry->client_sequence.has_value()});
   }
   follow_chain(item, decision, verdict.version, record);
   if (!decision.manual_fields.empty()) remember_opened(item, decision, verdict);

@@ -1,8 +1,9 @@
 #include "pg_ext/verdict_store.h"
 
-#include <iterator>
+#include <algorithm>
 #include <unordered_map>
 
+#include "pg_ext/bulk_insert.h"
 #include "pg_ext/spi.h"
 
 #include "pg_ext/pg.h"
@@ -68,14 +69,6 @@ Stored load(const std::string& client_id, const std::vector<PushItem>& items) {
   return stored;
 }
 
-std::optional<std::string> optional_number(std::optional<std::int64_t> value) {
-  return value ? std::optional(std::to_string(*value)) : std::nullopt;
-}
-
-std::optional<std::string> optional_text(const std::string& value) {
-  return value.empty() ? std::nullopt : std::optional(value);
-}
-
 constexpr const char* log_sql = R"(
 SELECT m.id, m.sequence, m.version, m.object, m.record_id
   FROM objectos_sync.mutations m
@@ -116,20 +109,6 @@ void answer_from_log(const std::string& client_id, const std::vector<PushItem*>&
                              " was judged before for another mutation");
   }
 }
-
-// One array for each column: cheaper than a document of all rows.
-constexpr const char* store_sql = R"(
-INSERT INTO objectos_sync.verdicts (client_id, mutation_id, client_sequence, fingerprint, status,
-                                    version, sequence,
-                                    reason, resolution, server_version, client_version, detail)
-SELECT $1, r.* FROM ROWS FROM (
-       pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),
-       pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9),
-       pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12)) AS r)";
-
-constexpr Oid stored_types[] = {UUIDOID, INT8OID, BYTEAOID, TEXTOID, INT8OID, INT8OID,
-                                TEXTOID, TEXTOID, INT8OID,  INT8OID, JSONBOID};
-constexpr std::size_t stored_columns = std::size(stored_types);
 
 }  // namespace
 
@@ -182,35 +161,27 @@ void answer_replays(const std::string& client_id, const ClientState& client,
   if (!old.empty()) answer_from_log(client_id, old);
 }
 
+// The columns in the table's order.
 void store_verdicts(const std::string& client_id, const std::vector<PushItem>& items) {
-  std::vector<std::vector<std::optional<std::string>>> columns(stored_columns);
+  const auto is_new = [](const PushItem& item) { return item.verdict && !item.verdict->duplicate; };
+  if (std::none_of(items.begin(), items.end(), is_new)) return;
+  BulkInsert rows("verdicts");
   for (const PushItem& item : items) {
-    if (!item.verdict || item.verdict->duplicate) continue;
+    if (!is_new(item)) continue;
     const Verdict& verdict = *item.verdict;
-    std::size_t at = 0;
-    const auto put = [&](std::optional<std::string> value) {
-      columns[at++].push_back(std::move(value));
-    };
-    put(item.entry->id);
-    put(optional_number(item.entry->client_sequence));
-    put(item.fingerprint);
-    put(verdict.status);
-    put(optional_number(verdict.version));
-    put(optional_number(verdict.sequence));
-    put(optional_text(verdict.reason));
-    put(optional_text(verdict.resolution));
-    put(optional_number(verdict.server_version));
-    put(optional_number(verdict.client_version));
-    put(verdict.detail.is_null() ? std::nullopt : std::optional(write_json(verdict.detail)));
+    rows.text(client_id).input(item.entry->id).int8(item.entry->client_sequence);
+    rows.text(item.fingerprint).text(verdict.status);
+    rows.int8(verdict.version).int8(verdict.sequence);
+    rows.text_or_null(verdict.reason).text_or_null(verdict.resolution);
+    rows.int8(verdict.server_version).int8(verdict.client_version);
+    if (verdict.detail.is_null()) {
+      rows.null();
+    } else {
+      rows.input(write_json(verdict.detail));
+    }
+    rows.end_row();
   }
-  if (columns.front().empty()) return;
-  Params params{Param::text(client_id)};
-  for (std::size_t i = 0; i < stored_columns; ++i) {
-    params.push_back(stored_types[i] == BYTEAOID
-                         ? Param::bytea_array(std::move(columns[i]))
-                         : Param::array_of(stored_types[i], std::move(columns[i])));
-  }
-  as_owner([&] { with_spi([&](Spi& spi) { spi.execute(store_sql, params); }); });
+  rows.finish();
 }
 
 }  // namespace objectos::server

@@ -138,16 +138,13 @@ CREATE INDEX conflicts_record ON objectos_sync.conflicts (object, record_id);
 -- Every write of an object whose conflicts may wait looks here.
 CREATE INDEX conflicts_open ON objectos_sync.conflicts (object) WHERE status = 'open';
 
--- Under lww: who wrote a field's value last. Outlives the log.
+-- Under lww: who wrote a field's value last. Outlives the log. One row for a record; field_clock_store.h says what
+-- `clocks` holds. The keys compare as bytes: they are looked up, and never shown in order.
 CREATE TABLE objectos_sync.field_clocks (
-  object text NOT NULL,
-  record_id text NOT NULL,
-  field text NOT NULL,
-  "timestamp" timestamptz NOT NULL,
-  mutation_id uuid NOT NULL,
-  value_hash text NOT NULL,
-  client_id text, -- of a numbered mutation: its client's next one builds on it
-  PRIMARY KEY (object, record_id, field)
+  object text COLLATE "C" NOT NULL,
+  record_id text COLLATE "C" NOT NULL,
+  clocks json NOT NULL,
+  PRIMARY KEY (object, record_id)
 );
 
 -- Checkpoints of the server's own, one an hour: low water is chosen among them.

@@ -53,7 +53,7 @@ ALTER TABLE enable_notes DROP COLUMN passing;
 
 -- Disabling forgets the object's clocks and open conflicts, and keeps the log.
 INSERT INTO objectos_sync.field_clocks VALUES
-  ('enable_notes', 'a', 'title', now(), gen_random_uuid(), ''), ('other', 'a', 'title', now(), gen_random_uuid(), '');
+  ('enable_notes', 'a', '[]'), ('other', 'a', '[]');
 INSERT INTO objectos_sync.conflicts (conflict_id, mutation_id, client_id, object, record_id, reason, status) VALUES
   (gen_random_uuid(), gen_random_uuid(), 'c', 'enable_notes', 'a', 'concurrent_update', 'open'),
   (gen_random_uuid(), gen_random_uuid(), 'c', 'enable_notes', 'b', 'concurrent_update', 'resolved');
