@@ -16,13 +16,21 @@ build/test-$(1): $$(call suite_objs,$(1)) $$(LIB_STATIC)
 endef
 $(foreach s,$(TEST_SUITES),$(eval $(call suite,$(s))))
 
+# The long fault tests are programs of their own, run by the script of their name.
+define fault_program
+build/check-$(1): $(patsubst %.cpp,build/%.o,$(wildcard tests/faults/$(2)/*.cpp)) $(LIB_STATIC)
+	$$(CXX) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS)
+-include $(patsubst %.cpp,build/%.d,$(wildcard tests/faults/$(2)/*.cpp))
+endef
+$(eval $(call fault_program,faults,points))
+
 # Not optimised: assertions by the hundred compile three times as fast, and what they test is.
 TEST_CXXFLAGS = $(CLIENT_CXXFLAGS) -O0
 build/tests/%.o: tests/%.cpp mk/tests.mk
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_CXXFLAGS) $(EXTRA_CXXFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s)))
+tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults
 
 .PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-install \
 	check-upgrade check-operations check-sanitizers check-warnings lint format coverage demo \
@@ -73,5 +81,6 @@ bench: all stage build/bench/objectos-bench
 	$(call run_script,scripts/bench.sh,$(NAME))
 bench-gate: all stage build/bench/objectos-bench
 	$(call run_script,scripts/bench.sh,--gate $(NAME))
+check-faults: build/check-faults
 check-faults check-restore check-crash check-traces fuzz soak: all stage
 	$(call run_script,tests/faults/$@.sh)

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "pg_ext/catalog.h"
+#include "pg_ext/fault_points.h"
 #include "pg_ext/pg.h"
 
 namespace objectos::server {
@@ -130,11 +131,15 @@ namespace detail {
 namespace {
 
 // Nothing throws out of here but through `step`, which leaves the stacks as this function set them.
-ErrorData* run_guarded(void (*step)(void*), void* argument) {
+ErrorData* run_guarded(void (*step)(void*), void* argument, bool may_fail_by_test) {
   const MemoryContext context = CurrentMemoryContext;
   ErrorData* volatile error = nullptr;
   PG_TRY();
-  { step(argument); }
+  {
+    if (may_fail_by_test && guarded_call_fails())
+      ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg_internal("injected failure")));
+    step(argument);
+  }
   PG_CATCH();
   {
     MemoryContextSwitchTo(errors());
@@ -148,12 +153,12 @@ ErrorData* run_guarded(void (*step)(void*), void* argument) {
 
 }  // namespace
 
-void guarded(void (*step)(void*), void* argument) {
+void guarded(void (*step)(void*), void* argument, bool may_fail_by_test) {
   sigjmp_buf* const exception_stack = PG_exception_stack;
   ErrorContextCallback* const callbacks = error_context_stack;
   ErrorData* error = nullptr;
   try {
-    error = run_guarded(step, argument);
+    error = run_guarded(step, argument, may_fail_by_test);
   } catch (...) {  // of a guard or plain C++ inside `step`: the frame that PG_TRY set up is gone
     PG_exception_stack = exception_stack;
     error_context_stack = callbacks;
@@ -197,12 +202,16 @@ void release_subtransaction(const SubtransactionState& state) {
   });
 }
 
+// PostgreSQL's own callers of it cannot go on either when it fails; so no fault is put in here.
 void roll_back_subtransaction(const SubtransactionState& state) {
-  pg_call([&] {
-    RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(static_cast<MemoryContext>(state.memory_context));
-    CurrentResourceOwner = static_cast<ResourceOwner>(state.resource_owner);
-  });
+  guarded(
+      [](void* p) {
+        const auto* before = static_cast<const SubtransactionState*>(p);
+        RollbackAndReleaseCurrentSubTransaction();
+        MemoryContextSwitchTo(static_cast<MemoryContext>(before->memory_context));
+        CurrentResourceOwner = static_cast<ResourceOwner>(before->resource_owner);
+      },
+      const_cast<SubtransactionState*>(&state), false);
 }
 
 OwnerState become_owner() {

@@ -78,7 +78,8 @@ class SyncError final : public std::exception {
 
 namespace detail {
 // Runs `step(argument)` under PG_TRY. Throws PgError on an ERROR; lets C++ exceptions through.
-void guarded(void (*step)(void*), void* argument);
+// May fail by test: a fault point (fault_points.h).
+void guarded(void (*step)(void*), void* argument, bool may_fail_by_test = true);
 Datum enter(FunctionCall call, Datum (*body)(FunctionCall));
 }  // namespace detail
 

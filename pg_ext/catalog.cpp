@@ -213,7 +213,9 @@ void load_rights(ObjectInfo& object) {
 
 std::optional<ObjectInfo> complete(ObjectInfo object) {
   if (!load_shape(object)) return std::nullopt;
-  kept_objects()[object.relid] = object;
+  // Copied first: a copy that fails half-way must not stay.
+  ObjectInfo kept = object;
+  kept_objects().insert_or_assign(object.relid, std::move(kept));
   load_rights(object);
   return object;
 }

@@ -1,5 +1,6 @@
 #include "pg_ext/settings.h"
 
+#include "pg_ext/fault_points.h"
 #include "pg_ext/pg.h"
 
 namespace objectos::server {
@@ -39,6 +40,7 @@ void define_settings() {
       "objectos_sync.inject_fault", "Debug aid: fail at a named point, as kind:point.",
       "Kinds are bad_alloc, exception and error; empty means never.", &inject_fault_setting, "",
       PGC_SUSET, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+  define_fault_settings();
   reserve_setting_prefix("objectos_sync");
 }
 

@@ -1,6 +1,7 @@
 #include "protocol/frame.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <memory>
@@ -98,7 +99,10 @@ std::string decode_frame(std::string_view frame, std::size_t message_bytes_max) 
     message.resize(had + room);
     ZSTD_outBuffer out{message.data() + had, room, 0};
     left = ZSTD_decompressStream(context.get(), &out, &in);
-    if (ZSTD_isError(left)) refuse(ZSTD_getErrorName(left));
+    if (ZSTD_isError(left)) {
+      if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation) throw std::bad_alloc();
+      refuse(ZSTD_getErrorName(left));
+    }
     message.resize(had + out.pos);
     if (message.size() > message_bytes_max) {
       throw ProtocolError(ErrorCode::limit_exceeded, "the frame's message is too large",

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstring>
+#include <new>
 #include <utility>
 
 #include "protocol/errors.h"
@@ -175,6 +177,19 @@ class TreeBuilder {
   ErrorCode fault_code_ = ErrorCode::malformed_message;
 };
 
+// RapidJSON takes what its allocator gives without looking at it, a null pointer too.
+struct ThrowingAllocator {
+  static constexpr bool kNeedFree = true;
+  void* Malloc(std::size_t bytes) { return bytes == 0 ? nullptr : ::operator new(bytes); }
+  void* Realloc(void* block, std::size_t bytes, std::size_t new_bytes) {
+    void* grown = Malloc(new_bytes);
+    if (block != nullptr && grown != nullptr) std::memcpy(grown, block, std::min(bytes, new_bytes));
+    Free(block);
+    return grown;
+  }
+  static void Free(void* block) { ::operator delete(block); }
+};
+
 int utf8_length(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return 2;
@@ -239,7 +254,7 @@ Json parse_json(std::string_view text, const JsonLimits& limits) {
   }
   NumberHidingStream stream(text);
   TreeBuilder builder(limits, stream);
-  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator> reader;
+  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, ThrowingAllocator> reader;
   constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
   rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
   if (result.IsError()) {

@@ -8,6 +8,7 @@
 #     --log FILE      keep the server's log there
 #     --interactive   the command gets the terminal (psql)
 #     --allow-crash   a crashed backend is part of the test, not a failure
+#     --stage DIR     an installation other than build/stage
 #
 # Unix socket only, so it never meets another cluster. The command runs as the calling user and
 # connects as PGUSER (superuser) through PGHOST, PGPORT, PGDATABASE. As root the server runs as
@@ -27,6 +28,7 @@ while [ $# -gt 0 ]; do
     --log) [ $# -ge 2 ] || usage; log_copy=$2; shift 2 ;;
     --interactive) interactive=1; shift ;;
     --allow-crash) allow_crash=1; shift ;;
+    --stage) [ $# -ge 2 ] || usage; stage=$(cd "$2" && pwd); shift 2 ;;
     --) shift; break ;;
     *) usage ;;
   esac

@@ -1,0 +1,236 @@
+// check-faults: every guarded call of the backend and every C++ allocation of each operation fails
+// once, alone and with all that follow. Each time: an ERROR of class 53, never a crash; what was
+// there is there, to the byte; identity and settings are as before; and the same call succeeds.
+// Runs in the module of tests/faults/build-module.sh.
+//
+//   STRIDE=7       every seventh failure only
+//   COLD=0         not once more in new sessions, whose caches are empty
+//   ONLY=push      the operations with this in their name
+//   ERRORS=10000   errors in one session, after which its memory is as it was after a tenth of them
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+
+#include "memory.h"
+#include "operations.h"
+
+namespace faults {
+
+namespace {
+
+struct Way {
+  const char* setting;
+  const char* what;  // in the plural
+  int sign;          // -1: all that follow fail, too
+  bool cold;         // each in a new session
+};
+
+struct Findings {
+  long failures = 0;  // injected
+  long absorbed = 0;  // the call succeeded all the same, and rightly
+  std::string wrong;  // the first thing that is
+};
+
+class Trial {
+ public:
+  Trial(Session& session, const Operation& operation, const Way& way)
+      : session_(session), operation_(operation), way_(way) {}
+
+  Findings run(long stride) {
+    if (!expect()) return findings_;
+    const long cap = 3 * count() + 100;
+    for (long n = 1; findings_.wrong.empty(); n += stride) {
+      if (n > cap) return fail("there is no end of them"), findings_;
+      if (!fail_at(n)) break;
+    }
+    return findings_;
+  }
+
+ private:
+  void fail(const std::string& what) {
+    if (findings_.wrong.empty()) findings_.wrong = what;
+    session_.run("ROLLBACK");
+  }
+  void begin() {
+    session_.must(operation_.begin);
+    session_.must("SET ROLE " + operation_.role + "; SAVEPOINT before");
+  }
+  void arm(long n) {
+    session_.must(std::string("SET ") + way_.setting + " = " + std::to_string(way_.sign * n));
+  }
+  std::string digest(bool exact) {
+    return session_.must(exact ? "SELECT digest(true)" : "SELECT digest(false)");
+  }
+
+  // What is so before the call, and after it.
+  bool expect() {
+    begin();
+    before_ = digest(true);
+    bearings_ = session_.must("SELECT bearings()");
+    const Answer answer = session_.run(operation_.sql);
+    if (!answer.ok())
+      return fail("fails by itself: " + answer.sqlstate + " " + answer.message), false;
+    rows_ = answer.rows;
+    after_ = digest(false);
+    session_.must("ROLLBACK");
+    return true;
+  }
+
+  // How many there are to fail.
+  long count() {
+    constexpr long many = 1'000'000'000;
+    if (way_.cold) session_.connect();
+    begin();
+    session_.must(std::string("SET ") + way_.setting + " = " + std::to_string(many));
+    session_.must(operation_.sql);
+    const long left = std::stol(session_.must(std::string("SHOW ") + way_.setting));
+    session_.must("ROLLBACK");
+    return many - left;
+  }
+
+  // Whether there was an nth.
+  bool fail_at(long n) {
+    if (way_.cold) session_.connect();
+    begin();
+    arm(n);
+    const Answer answer = session_.run(operation_.sql);
+    if (answer.ended) return fail(at(n) + "the session is gone: " + answer.message), false;
+    if (answer.ok()) return succeeded(n, answer);
+    ++findings_.failures;
+    if (answer.sqlstate != "53200") {
+      return fail(at(n) + "ends as " + answer.sqlstate + " " + answer.message), false;
+    }
+    session_.must("ROLLBACK TO before");
+    check_as_before(n);
+    if (findings_.wrong.empty()) check_again(n);
+    if (findings_.wrong.empty() && operation_.begin == "BEGIN" && !way_.cold) fail_alone(n);
+    const std::vector<std::string> warnings = session_.warnings();
+    if (!warnings.empty()) fail(at(n) + warnings.front());
+    return true;
+  }
+
+  bool succeeded(long n, const Answer& answer) {
+    const bool reached = session_.must(std::string("SHOW ") + way_.setting) == "0";
+    session_.must(std::string("SET ") + way_.setting + " = 0");
+    if (reached) ++findings_.failures, ++findings_.absorbed;
+    if (answer.rows != rows_) return fail(at(n) + "succeeds with another answer"), false;
+    if (digest(false) != after_) return fail(at(n) + "succeeds with another effect"), false;
+    session_.must("ROLLBACK");
+    return reached;
+  }
+
+  // The first line that is not as expected.
+  static std::string difference(const std::string& expected, const std::string& found) {
+    std::size_t at = 0;
+    while (at < std::min(expected.size(), found.size()) && expected[at] == found[at]) ++at;
+    const auto line = [&](const std::string& text) {
+      const std::size_t begin = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+      return text.substr(begin, std::min<std::size_t>(text.find('\n', begin) - begin, 300));
+    };
+    return ": expected " + line(expected) + ", found " + line(found);
+  }
+  void check_as_before(long n) {
+    const std::string found = digest(true);
+    if (found != before_) fail(at(n) + "leaves something behind" + difference(before_, found));
+    if (session_.must("SELECT bearings()") != bearings_) fail(at(n) + "leaves role or settings");
+  }
+
+  // In the same transaction, after the savepoint.
+  void check_again(long n) {
+    const Answer again = session_.run(operation_.sql);
+    if (!again.ok()) return fail(at(n) + "then fails: " + again.sqlstate + " " + again.message);
+    if (again.rows != rows_) return fail(at(n) + "then has another answer");
+    const std::string effect = digest(false);
+    if (effect != after_) {
+      return fail(at(n) + "then has another effect" + difference(after_, effect));
+    }
+    session_.must("ROLLBACK");
+  }
+
+  // As a statement of its own, without a transaction around it.
+  void fail_alone(long n) {
+    session_.must("SET ROLE " + operation_.role);
+    arm(n);
+    const Answer answer = session_.run(operation_.sql);
+    if (answer.ended) return fail(at(n) + "alone, the session is gone: " + answer.message);
+    session_.must("RESET ROLE");
+    session_.must(std::string("SET ") + way_.setting + " = 0");
+    if (answer.ok()) return fail(at(n) + "alone succeeds");
+    if (digest(true) != before_) fail(at(n) + "alone leaves something behind");
+  }
+
+  std::string at(long n) const {
+    return std::string(way_.setting) + " = " + std::to_string(way_.sign * n) + ": ";
+  }
+
+  Session& session_;
+  const Operation& operation_;
+  const Way& way_;
+  Findings findings_;
+  std::string before_, after_, bearings_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+constexpr const char* guarded_call = "objectos_sync.fail_guarded_call";
+constexpr const char* allocation = "objectos_sync.fail_allocation";
+
+constexpr Way ways[] = {
+    {guarded_call, "guarded calls", 1, false},
+    {guarded_call, "guarded calls and all after", -1, false},
+    {guarded_call, "guarded calls, cold", 1, true},
+    {allocation, "allocations", 1, false},
+    {allocation, "allocations and all after", -1, false},
+    {allocation, "allocations, cold", 1, true},
+};
+
+int run() {
+  Session("postgres").must("CREATE DATABASE faults");
+  Session maker("faults");
+  make_world(maker);
+  const std::vector<Operation> all = operations(maker);
+  const long stride = setting("STRIDE", 1);
+  const char* only = std::getenv("ONLY");
+  int passed = 0, failed = 0;
+  const auto tell = [&](const std::string& what, const std::string& wrong) {
+    wrong.empty() ? ++passed : ++failed;
+    std::printf("%s%s%s\n", what.c_str(), wrong.empty() ? "" : "  FAILED: ", wrong.c_str());
+    std::fflush(stdout);
+  };
+  for (const Operation& operation : all) {
+    if (only != nullptr && operation.name.find(only) == std::string::npos) continue;
+    for (const Way& way : ways) {
+      if (way.cold && setting("COLD", 1) == 0) continue;
+      Session session("faults");
+      Findings found;
+      try {
+        found = Trial(session, operation, way).run(stride);
+      } catch (const std::exception& error) {
+        found.wrong = error.what();
+      }
+      char line[200];
+      std::snprintf(line, sizeof line, "%-28s %6ld %s, %ld absorbed", operation.name.c_str(),
+                    found.failures, way.what, found.absorbed);
+      if (found.wrong.empty() && found.failures == 0) found.wrong = "nothing was injected";
+      tell(line, found.wrong);
+    }
+  }
+  if (only == nullptr || std::string("memory").find(only) != std::string::npos) {
+    const MemoryFindings memory = errors_in_one_session(all, setting("ERRORS", 10'000));
+    tell(memory.told, memory.wrong);
+  }
+  std::printf("check-faults: %d passed, %d failed\n", passed, failed);
+  return failed == 0 && passed > 0 ? 0 : 1;
+}
+
+}  // namespace
+
+}  // namespace faults
+
+int main() {
+  try {
+    return faults::run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "check-faults: %s\n", error.what());
+    return 1;
+  }
+}
