@@ -48,7 +48,8 @@ std::string load_statement(const ObjectInfo& info, const std::vector<const Colum
   }
   std::string sql = "SELECT u.place, t.\"_version\", ";
   sql += may_read(info, info.modified_at_attnum)
-             ? "(EXTRACT(epoch FROM t.\"_modified_at\") * 1000000)::pg_catalog.int8"
+             ? "(EXTRACT(epoch FROM t.\"_modified_at\") OPERATOR(pg_catalog.*) "
+               "1000000)::pg_catalog.int8"
              : "0::pg_catalog.int8";
   for (const std::size_t index : info.key) sql += ", t." + info.columns[index].quoted;
   for (const ColumnInfo* column : columns) sql += ", t." + column->quoted;

@@ -199,13 +199,15 @@ COMMENT ON FUNCTION sync_objects() IS 'the objects that are enabled';
 
 -- Dropping the extension with objects enabled is an error; a table that is dropped leaves the list.
 CREATE FUNCTION objectos_sync.guard_extension() RETURNS event_trigger
-  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_guard_extension';
+  LANGUAGE c SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'objectos_guard_extension';
 COMMENT ON FUNCTION objectos_sync.guard_extension() IS 'refuses to drop the extension while objects are enabled';
 CREATE EVENT TRIGGER objectos_sync_guard ON ddl_command_start
   WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
   EXECUTE FUNCTION objectos_sync.guard_extension();
 CREATE FUNCTION objectos_sync.forget_dropped() RETURNS event_trigger
-  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_forget_dropped';
+  LANGUAGE c SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'objectos_forget_dropped';
 COMMENT ON FUNCTION objectos_sync.forget_dropped() IS 'takes dropped tables out of the objects';
 CREATE EVENT TRIGGER objectos_sync_forget ON sql_drop
   EXECUTE FUNCTION objectos_sync.forget_dropped();
@@ -224,17 +226,19 @@ CREATE EVENT TRIGGER objectos_sync_arrive ON ddl_command_start
     'DROP TYPE', 'DROP DOMAIN', 'DROP SCHEMA', 'DROP OWNED')
   EXECUTE FUNCTION objectos_sync.settle_before();
 CREATE FUNCTION objectos_sync.prepare_attach() RETURNS event_trigger
-  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_prepare_attach';
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_prepare_attach';  -- reads names as the statement does
 COMMENT ON FUNCTION objectos_sync.prepare_attach() IS 'event trigger: columns for a table that becomes a partition';
 CREATE EVENT TRIGGER objectos_sync_attach ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
   EXECUTE FUNCTION objectos_sync.prepare_attach();
 CREATE FUNCTION objectos_sync.note_rewrite() RETURNS event_trigger
-  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_note_rewrite';
+  LANGUAGE c SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'objectos_note_rewrite';
 COMMENT ON FUNCTION objectos_sync.note_rewrite() IS 'event trigger: values that a rewrite changed';
 CREATE EVENT TRIGGER objectos_sync_rewrite ON table_rewrite
   EXECUTE FUNCTION objectos_sync.note_rewrite();
 CREATE FUNCTION objectos_sync.follow_schema() RETURNS event_trigger
-  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_follow_schema';
+  LANGUAGE c SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'objectos_follow_schema';
 COMMENT ON FUNCTION objectos_sync.follow_schema() IS 'event trigger: changes of enabled tables';
 CREATE EVENT TRIGGER objectos_sync_schema ON ddl_command_end
   WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER TYPE')
