@@ -77,6 +77,7 @@ class Capture {
   void update(const TransitionReader& before, const TransitionReader& after);
   void remove(const TransitionReader& before);
   void truncate(std::int64_t version);
+  void expect(std::int64_t rows) { log_.expect(rows); }
   void finish() {
     log_.finish();
     watch_.finish(user_);
@@ -267,6 +268,7 @@ void capture_unpaired(Capture& capture, TransitionReader& before, TransitionRead
 }
 
 void capture_rows(Capture& capture, TransitionReader& before, TransitionReader& after) {
+  capture.expect(after.present() ? after.count() : before.count());
   if (before.present() && after.present() && before.count() != after.count()) {
     capture_unpaired(capture, before, after);
     return;

@@ -4,6 +4,7 @@
 
 #include "pg_ext/catalog.h"
 #include "pg_ext/pg.h"
+#include "pg_ext/sequence_block.h"
 
 namespace objectos::server {
 
@@ -128,6 +129,21 @@ void LogWriter::set_id(void* to, std::string_view text) {
   id->data[8] = (id->data[8] & 0x3f) | 0x80;  // RFC 4122
 }
 
+// Runs inside a guard. A statement's rows are numbered when all of them have been changed, so it is
+// all one for their order whether their numbers are drawn one by one or together. What is left over
+// is never given to anybody.
+std::int64_t LogWriter::next_sequence() {
+  if (drawn_left_ == 0) {
+    const std::int64_t wanted = Min(expected_, std::int64_t{log_batch_rows});
+    if (wanted <= 1) return nextval_internal(sequence_relid_, false);
+    next_drawn_ = draw_sequence_block(sequence_relid_, wanted);
+    drawn_left_ = wanted;
+    expected_ -= wanted;
+  }
+  --drawn_left_;
+  return next_drawn_++;
+}
+
 std::int64_t LogWriter::add(const LogRow& row) {
   make_room();
   return pg_call([&] {
@@ -139,7 +155,7 @@ std::int64_t LogWriter::add(const LogRow& row) {
     TupleTableSlot* const slot = slots[count_];
     ExecClearTuple(slot);
     std::memset(slot->tts_isnull, 0, sizeof(bool) * log_columns);
-    const std::int64_t number = nextval_internal(sequence_relid_, false);
+    const std::int64_t number = next_sequence();
     slot->tts_values[log_sequence] = Int64GetDatum(number);
     slot->tts_values[log_xid] = UInt64GetDatum(xid_);
     auto* const id = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));

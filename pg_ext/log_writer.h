@@ -46,6 +46,9 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
+  // About how many rows are to come: so many sequences are drawn at once, up to a batch of them.
+  // All changes that these rows stand for must have been made.
+  void expect(std::int64_t rows) noexcept { expected_ = rows; }
   // Call before building a row's data and original: it may write the batch out and empty the
   // context.
   void make_room();
@@ -59,12 +62,16 @@ class LogWriter {
   void open();
   void flush();
   void sort_indexes(void* opened);
+  std::int64_t next_sequence();
   void set_id(void* to, std::string_view text);
   void index_batch();
 
   bool open_ = false;
   int count_ = 0;
   Oid sequence_relid_ = 0;
+  std::int64_t expected_ = 0;    // rows, beyond those a sequence is drawn for
+  std::int64_t next_drawn_ = 0;  // sequences drawn and not given yet: the first,
+  std::int64_t drawn_left_ = 0;  // and how many
   std::uint64_t xid_ = 0;
   void* context_ = nullptr;      // MemoryContext: slots, executor state
   void* row_context_ = nullptr;  // MemoryContext: values of the batch

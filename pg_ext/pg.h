@@ -15,6 +15,8 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xloginsert.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
@@ -87,6 +89,15 @@ inline bool object_usage_allowed(Oid schema, Oid user) {
   return object_aclcheck(NamespaceRelationId, schema, user, ACL_USAGE) == ACLCHECK_OK;
 #else
   return pg_namespace_aclcheck(schema, user, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+// 16 renamed what a relation's file is found by.
+inline xl_seq_rec sequence_record(Relation sequence) {
+#if PG_VERSION_NUM >= 160000
+  return {sequence->rd_locator};
+#else
+  return {sequence->rd_node};
 #endif
 }
 

@@ -79,7 +79,7 @@ CREATE TABLE objectos_sync.mutations (
   batch_end bigint
 );
 -- Not UNIQUE: the sequence is, and the check would cost every row.
-CREATE INDEX mutations_sequence ON objectos_sync.mutations (sequence);
+CREATE INDEX mutations_sequence ON objectos_sync.mutations (sequence) WITH (deduplicate_items = off);
 CREATE INDEX mutations_batches ON objectos_sync.mutations (xid, sequence)
   WHERE batch_end IS NOT NULL;
 CREATE INDEX mutations_deletes ON objectos_sync.mutations (object, record_id, version)
