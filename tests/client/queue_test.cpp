@@ -70,6 +70,70 @@ TEST_CASE("a batch never cuts a group; a group larger than the batch goes alone 
   CHECK(take(2) == "");
 }
 
+namespace {
+
+std::string records(const std::vector<QueuedMutation>& batch) {
+  std::string ids;
+  for (const QueuedMutation& mutation : batch) ids += mutation.record_id;
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE("what is frozen while a batch is under way holds none of its records") {
+  File file(notes());
+  file.shell(
+      "INSERT INTO notes(id) VALUES ('a'), ('b'), ('c'), ('d'), ('e'); UPDATE notes SET n = 1 "
+      "WHERE id = 'b'; INSERT INTO notes(id) VALUES ('f'), ('g'), ('h');");
+  const auto first = file.db->next_batch(3);
+  CHECK(records(first) == "abc");
+  const auto ahead = file.db->next_batch(4, first.back().client_sequence);
+  CHECK(records(ahead) == "de");
+  CHECK(file.db->next_batch(4, ahead.back().client_sequence).empty());  // b waits for its verdict
+  file.db->store_verdicts({verdict(first[0].id, "applied", 1), verdict(first[1].id, "applied", 2),
+                           verdict(first[2].id, "applied", 3)});
+  const auto last = file.db->next_batch(4, ahead.back().client_sequence);
+  REQUIRE(records(last) == "bfgh");
+  CHECK(last[0].version == 2);
+}
+
+TEST_CASE("what would be little to send waits for the verdicts, too") {
+  File file(notes());
+  file.shell("INSERT INTO notes(id) VALUES ('a'), ('b'), ('c'); UPDATE notes SET n = 1;");
+  const auto first = file.db->next_batch(2);
+  CHECK(records(first) == "ab");
+  CHECK(file.db->next_batch(4, first.back().client_sequence).empty());
+  CHECK(file.shell("SELECT count(*) FROM _mutations WHERE state = 'in_flight'") == "2");
+}
+
+TEST_CASE("no group is cut before a record that is under way") {
+  File file(notes());
+  file.shell(
+      "INSERT INTO notes(id) VALUES ('a'), ('b'), ('c');"
+      "INSERT INTO _group DEFAULT VALUES;"
+      "INSERT INTO notes(id) VALUES ('d'); UPDATE notes SET n = 1 WHERE id = 'a';"
+      "DELETE FROM _group;");
+  const auto first = file.db->next_batch(1);
+  CHECK(records(first) == "a");
+  CHECK(records(file.db->next_batch(4, first.back().client_sequence)) == "bc");
+}
+
+TEST_CASE("two batches in flight are sent again, and what belongs together is not parted") {
+  File file(notes());
+  file.shell(
+      "INSERT INTO notes(id) VALUES ('a'), ('b'), ('c'), ('d'); UPDATE notes SET n = 1 "
+      "WHERE id = 'c'; INSERT INTO notes(id) VALUES ('e'), ('f');");
+  const auto first = file.db->next_batch(2);
+  const auto second = file.db->next_batch(4, first.back().client_sequence);
+  REQUIRE(records(first) + records(second) == "abcdce");
+  CHECK(records(file.db->next_batch(6)) == "abcdce");
+  CHECK(records(file.db->next_batch(4)) == "ab");  // c comes twice, in one push
+  const auto rest = file.db->next_batch(4, first.back().client_sequence);
+  CHECK(records(rest) == "cdce");
+  CHECK(rest[0].frozen == second[0].frozen);
+  CHECK(records(file.db->next_batch(1, first.back().client_sequence)) == "cdc");
+}
+
 TEST_CASE("a batch in flight is sent again as it was, whatever has been edited since") {
   File file(notes());
   file.shell("INSERT INTO notes(id, n) VALUES ('a', 1);");
@@ -145,11 +209,11 @@ TEST_CASE("every statement of the queue finds its rows by an index, however long
   for (const std::string& sql :
        {of_queue + queue_sql::in_flight, of_queue + queue_sql::pending,
         of_queue + queue_sql::of_record, of_queue + queue_sql::numbered,
-        std::string(queue_sql::numbers_in_flight), std::string(queue_sql::confirmed),
-        std::string(queue_sql::judged_of_record), std::string(queue_sql::pending_of_record),
-        std::string(queue_sql::claim), std::string(queue_sql::forget_claims),
-        std::string(queue_sql::freeze), std::string(queue_sql::judge),
-        std::string(queue_sql::drop)}) {
+        std::string(queue_sql::records_in_flight), std::string(queue_sql::numbers_in_flight),
+        std::string(queue_sql::confirmed), std::string(queue_sql::judged_of_record),
+        std::string(queue_sql::pending_of_record), std::string(queue_sql::claim),
+        std::string(queue_sql::forget_claims), std::string(queue_sql::freeze),
+        std::string(queue_sql::judge), std::string(queue_sql::drop)}) {
     const std::string plan = file.shell("EXPLAIN QUERY PLAN " + sql);
     CAPTURE(sql);
     CAPTURE(plan);

@@ -1,7 +1,8 @@
 #include "engine/sync_session.h"
 
-#include <map>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "engine/answers.h"
 #include "fault_point.h"
@@ -132,23 +133,46 @@ void SyncSession::hello(SyncResult& result) {
   result.resynced = true;
 }
 
+// While the server judges a batch, the verdicts of the one before are stored and the next one is
+// frozen.
 void SyncSession::push_all(SyncResult& result) {
   StoreCounters counters = database_.counters();
   progress_.push_total = counters.pending + counters.in_flight;
   enter(Phase::pushing);
-  while (true) {
-    auto batch = database_.next_batch(static_cast<std::size_t>(limits_.push_mutations));
-    if (batch.empty()) return;
-    with_serialization_retries(events_, [&] { push_batch(batch, result); });
+  const auto max = static_cast<std::size_t>(limits_.push_mutations);
+  Judged judged;
+  for (auto batch = database_.next_batch(max); !batch.empty();) {
+    std::vector<QueuedMutation> next;
+    with_serialization_retries(events_, [&] {
+      try {
+        request_push(batch);
+      } catch (...) {
+        settle(judged, result);
+        throw;
+      }
+      settle(judged, result);
+      if (next.empty()) next = database_.next_batch(max, batch.back().client_sequence);
+      judged.verdicts = receive_push(batch);
+    });
+    judged.batch = std::move(batch);
+    if (next.empty()) {
+      settle(judged, result);
+      next = database_.next_batch(max);
+    }
+    batch = std::move(next);
   }
 }
 
-void SyncSession::push_batch(const std::vector<QueuedMutation>& batch, SyncResult& result) {
-  std::map<std::string, const QueuedMutation*> sent;
-  for (const QueuedMutation& mutation : batch) sent[mutation.id] = &mutation;
+void SyncSession::request_push(const std::vector<QueuedMutation>& batch) {
   fault_point("push_before_send");
-  auto rows = transport_.push(database_.state().client_id, LocalDatabase::batch_json(batch));
+  transport_.request_push(database_.state().client_id, LocalDatabase::batch_json(batch));
+}
+
+std::vector<StoredVerdict> SyncSession::receive_push(const std::vector<QueuedMutation>& batch) {
+  auto rows = transport_.receive_push();
   fault_point("push_answered");
+  std::unordered_set<std::string_view> sent;
+  for (const QueuedMutation& mutation : batch) sent.insert(mutation.id);
   std::vector<StoredVerdict> verdicts;
   for (const VerdictRow& row : rows) {
     if (sent.count(row.mutation_id) != 0) verdicts.push_back(stored_form(row));
@@ -158,11 +182,21 @@ void SyncSession::push_batch(const std::vector<QueuedMutation>& batch, SyncResul
                 "The server did not judge every mutation of a push.",
                 std::to_string(verdicts.size()) + " of " + std::to_string(batch.size()));
   }
-  auto rejections = database_.store_verdicts(verdicts);
+  return verdicts;
+}
+
+// Stores what was judged and tells of it. Nothing when there is nothing.
+void SyncSession::settle(Judged& judged, SyncResult& result) {
+  if (judged.verdicts.empty()) return;
+  const Judged done = std::move(judged);
+  judged = {};
+  auto rejections = database_.store_verdicts(done.verdicts);
   fault_point("push_verdicts_stored");
-  progress_.pushed += static_cast<std::int64_t>(batch.size());
+  progress_.pushed += static_cast<std::int64_t>(done.batch.size());
   enter(Phase::pushing);
-  for (const StoredVerdict& verdict : verdicts) {
+  std::unordered_map<std::string_view, const QueuedMutation*> sent;
+  for (const QueuedMutation& mutation : done.batch) sent.emplace(mutation.id, &mutation);
+  for (const StoredVerdict& verdict : done.verdicts) {
     const QueuedMutation& mutation = *sent.at(verdict.mutation_id);
     result.verdicts.push_back({mutation.id, mutation.object, mutation.record_id, mutation.operation,
                                verdict.status, verdict.duplicate, verdict.version, verdict.reason,

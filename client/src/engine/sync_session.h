@@ -50,7 +50,14 @@ class SyncSession {
  private:
   void hello(SyncResult& result);
   void push_all(SyncResult& result);
-  void push_batch(const std::vector<QueuedMutation>& batch, SyncResult& result);
+  void request_push(const std::vector<QueuedMutation>& batch);
+  // Of one batch, in the server's order.
+  struct Judged {
+    std::vector<QueuedMutation> batch;
+    std::vector<StoredVerdict> verdicts;
+  };
+  std::vector<StoredVerdict> receive_push(const std::vector<QueuedMutation>& batch);
+  void settle(Judged& judged, SyncResult& result);
   void pull(SyncResult& result);
   void pull_round(SyncResult& result);
   RoundResult receive_round(const std::string& checkpoint);

@@ -250,9 +250,13 @@ class LocalDatabase {
 
   // --- the queue
   virtual StoreCounters counters() const = 0;
-  // In-flight ones to resend first; if there are none, freezes up to `max` pending ones (whole
-  // groups; a group bigger than max goes alone and whole). Empty: nothing to send.
-  virtual std::vector<QueuedMutation> next_batch(size_t max) = 0;
+  // In-flight ones to resend first; if there are none, freezes pending ones. Up to `max` of them
+  // (whole groups; a group bigger than max goes alone and whole). Empty: nothing to send.
+  //
+  // `after`: the number up to which mutations are under way, their verdicts not stored yet. What
+  // follows may be sent when they are answered, so it may hold none of their records: the version
+  // that it claims is the verdict's to say. Empty also when that leaves little to send.
+  virtual std::vector<QueuedMutation> next_batch(size_t max, int64_t after = 0) = 0;
   // The batch's payloads as the JSON array for sync_push.
   static std::string batch_json(const std::vector<QueuedMutation>& batch);
   // All or none. Rejected ones leave the queue and come back as events.

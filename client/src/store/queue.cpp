@@ -1,4 +1,5 @@
 // The mutation queue: batches to push, verdicts, rejections, conflicts.
+#include <set>
 #include <unordered_map>
 
 #include "../fault_point.h"
@@ -22,6 +23,11 @@ std::vector<QueuedMutation> queued(Statement& rows) {
   std::vector<QueuedMutation> found;
   while (rows.step()) found.push_back(queued_at(rows));
   return found;
+}
+
+// Does the group of the mutation before go on here?
+bool in_group(const std::vector<QueuedMutation>& batch, size_t at) {
+  return !batch[at].group.empty() && batch[at].group == batch[at - 1].group;
 }
 
 void append_text(std::string& out, std::string_view key, std::string_view value) {
@@ -64,12 +70,6 @@ std::optional<QueuedMutation> Store::queued_number(int64_t client_sequence) cons
   rows.bind(1, client_sequence);
   if (!rows.step()) return std::nullopt;
   return queued_at(rows);
-}
-
-std::vector<QueuedMutation> Store::pending_first(int64_t count) const {
-  Statement rows(database_, std::string(queue_sql::columns) + queue_sql::pending);
-  rows.bind(1, count);
-  return queued(rows);
 }
 
 StoreCounters Store::counters() const {
@@ -123,25 +123,63 @@ std::string Store::frozen_payload(const QueuedMutation& mutation) {
   return text + "}";
 }
 
-std::vector<QueuedMutation> Store::next_batch(size_t max) {
-  {
-    Statement sent(database_, std::string(queue_sql::columns) + queue_sql::in_flight);
-    std::vector<QueuedMutation> batch = queued(sent);
-    if (!batch.empty()) return batch;
-  }
-  WriteTransaction transaction(database_);
-  // One more than wanted tells whether the cut would fall into a group.
-  std::vector<QueuedMutation> pending = pending_first(static_cast<int64_t>(max) + 1);
-  auto grouped = [&](size_t at) {
-    return !pending[at].group.empty() && pending[at].group == pending[at - 1].group;
+std::vector<QueuedMutation> Store::pending_after(int64_t after, size_t max) const {
+  Statement rows(database_, std::string(queue_sql::columns) + queue_sql::pending);
+  const auto first = [&](int64_t count) {
+    rows.reset();
+    return queued(rows.bind(1, after).bind(2, count));
   };
-  size_t take = std::min(max, pending.size()), whole = take;
-  while (whole > 0 && whole < pending.size() && grouped(whole)) whole--;
+  // One more than wanted tells whether the cut would fall into a group.
+  std::vector<QueuedMutation> found = first(static_cast<int64_t>(max) + 1);
+  size_t take = std::min(max, found.size()), whole = take;
+  while (whole > 0 && whole < found.size() && in_group(found, whole)) whole--;
   if (whole == 0 && take > 0) {  // a group larger than the batch: whole, however large
-    pending = pending_first(-1);
-    for (whole = take; whole < pending.size() && grouped(whole);) whole++;
+    found = first(-1);
+    for (whole = take; whole < found.size() && in_group(found, whole);) whole++;
   }
-  pending.resize(whole);
+  found.resize(whole);
+  return found;
+}
+
+// Several batches may be in flight. They need not be sent as they were, but mutations of one record
+// or group that were to be judged together are sent together: the later ones claim the version that
+// the first one claims. Where two batches met is such a place, so none is larger than it was.
+std::vector<QueuedMutation> Store::in_flight_after(int64_t after, size_t max) const {
+  Statement rows(database_, std::string(queue_sql::columns) + queue_sql::in_flight);
+  std::vector<QueuedMutation> found = queued(rows.bind(1, after));
+  if (found.size() <= max) return found;
+  std::map<std::pair<std::string, std::string>, size_t> last;
+  for (size_t i = 0; i < found.size(); i++) last[{found[i].object, found[i].record_id}] = i;
+  size_t take = 0, open_until = 0;
+  for (size_t end = 1; end <= found.size() && (take == 0 || end <= max); end++) {
+    const QueuedMutation& mutation = found[end - 1];
+    open_until = std::max(open_until, last.at({mutation.object, mutation.record_id}));
+    if (open_until < end && (end == found.size() || !in_group(found, end))) take = end;
+  }
+  found.resize(take);
+  return found;
+}
+
+// Cuts the batch before the first mutation of a record that is in flight.
+void Store::leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) const {
+  std::set<std::pair<std::string, std::string>> records;
+  Statement rows(database_, queue_sql::records_in_flight);
+  while (rows.step()) records.emplace(rows.text(0), rows.text(1));
+  size_t free = 0;
+  while (free < batch.size() && records.count({batch[free].object, batch[free].record_id}) == 0)
+    free++;
+  if (free == batch.size()) return;
+  while (free > 0 && in_group(batch, free)) free--;
+  batch.resize(free < max / 2 ? 0 : free);
+}
+
+std::vector<QueuedMutation> Store::next_batch(size_t max, int64_t after) {
+  std::vector<QueuedMutation> sent = in_flight_after(after, max);
+  if (!sent.empty()) return sent;
+  WriteTransaction transaction(database_);
+  std::vector<QueuedMutation> pending = pending_after(after, max);
+  if (after > 0) leave_out_in_flight(pending, max);
+  if (pending.empty()) return pending;
   Statement freeze(database_, queue_sql::freeze);
   Statement judged(database_, queue_sql::judged_of_record);
   std::map<std::pair<std::string, std::string>, CarriedVersions> versions;

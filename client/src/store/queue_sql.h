@@ -9,11 +9,15 @@ inline constexpr const char* columns =
     "SELECT client_sequence,id,object,record_id,operation,data,original,timestamp,version,"
     "\"group\",state,verdict,frozen FROM _mutations WHERE ";
 
-inline constexpr const char* in_flight = "state='in_flight' ORDER BY client_sequence";
-inline constexpr const char* pending = "state='pending' ORDER BY client_sequence LIMIT ?1";
+inline constexpr const char* in_flight =
+    "state='in_flight' AND client_sequence>?1 ORDER BY client_sequence";
+inline constexpr const char* pending =
+    "state='pending' AND client_sequence>?1 ORDER BY client_sequence LIMIT ?2";
 inline constexpr const char* of_record = "object=?1 AND record_id=?2 ORDER BY client_sequence";
 inline constexpr const char* numbered = "client_sequence=?1";
 
+inline constexpr const char* records_in_flight =
+    "SELECT object,record_id FROM _mutations WHERE state='in_flight'";
 inline constexpr const char* numbers_in_flight =
     "SELECT id,client_sequence FROM _mutations WHERE state='in_flight'";
 

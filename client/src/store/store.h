@@ -35,7 +35,7 @@ class Store : public LocalDatabase {
   std::unique_ptr<BulkLoader> begin_load() override;
   std::unique_ptr<RoundApplier> begin_round(bool list_changes) override;
   StoreCounters counters() const override;
-  std::vector<QueuedMutation> next_batch(size_t max) override;
+  std::vector<QueuedMutation> next_batch(size_t max, int64_t after) override;
   std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts) override;
   std::vector<QueuedMutation> queue() const override;
   int64_t confirmed() const override;
@@ -76,7 +76,9 @@ class Store : public LocalDatabase {
  private:
   void take_engine_lock(const std::string& path);
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
-  std::vector<QueuedMutation> pending_first(int64_t count) const;  // in order; -1: all
+  std::vector<QueuedMutation> in_flight_after(int64_t after, size_t max) const;
+  std::vector<QueuedMutation> pending_after(int64_t after, size_t max) const;
+  void leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) const;
   static std::string frozen_payload(const QueuedMutation& mutation);
   void open_file(const std::string& file, int flags);
   void build_beside(const std::string& path);

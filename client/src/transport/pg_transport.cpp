@@ -107,10 +107,11 @@ class PgTransport final : public Transport {
 
   std::string schema() override { return scalar("SELECT " + schema_ + "sync_schema()", {}); }
 
-  std::vector<VerdictRow> push(const std::string& client_id,
-                               const std::string& mutations_json) override {
-    return verdicts("sync_push($1::text, $2::json)", {client_id, mutations_json});
+  void request_push(const std::string& client_id, const std::string& mutations_json) override {
+    connection_.send(select_verdicts("sync_push($1::text, $2::json)"), {client_id, mutations_json});
   }
+
+  std::vector<VerdictRow> receive_push() override { return verdicts(connection_.receive()); }
 
   // What an acknowledgement says, the next one says again: it need not wait for the server's disk.
   void request_ack(const std::string& ack_json) override {
@@ -186,10 +187,11 @@ class PgTransport final : public Transport {
     return text_at(result.get(), 0, 0).value_or("");
   }
 
-  std::vector<VerdictRow> verdicts(const char* call,
-                                   std::initializer_list<PgParameter> parameters) {
-    PgResult rows = connection_.query(
-        std::string("SELECT ") + kVerdictColumns + " FROM " + schema_ + call, parameters);
+  std::string select_verdicts(const char* call) const {
+    return std::string("SELECT ") + kVerdictColumns + " FROM " + schema_ + call;
+  }
+
+  static std::vector<VerdictRow> verdicts(const PgResult& rows) {
     std::vector<VerdictRow> list;
     for (int row = 0; row < PQntuples(rows.get()); ++row) {
       list.push_back(verdict_at(rows.get(), row));
@@ -198,7 +200,7 @@ class PgTransport final : public Transport {
   }
 
   VerdictRow one_verdict(const char* call, std::initializer_list<PgParameter> parameters) {
-    auto list = verdicts(call, parameters);
+    auto list = verdicts(connection_.query(select_verdicts(call), parameters));
     if (list.empty()) {
       throw Error(ErrorClass::upgrade, "unexpected_answer",
                   "The server gave no verdict for the resolution.");

@@ -75,8 +75,9 @@ class Transport {
                             std::optional<std::int64_t> high_water) = 0;
   // JSON text of sync_schema().
   virtual std::string schema() = 0;
-  virtual std::vector<VerdictRow> push(const std::string& client_id,
-                                       const std::string& mutations_json) = 0;
+  // The two halves of a push; the server works in between.
+  virtual void request_push(const std::string& client_id, const std::string& mutations_json) = 0;
+  virtual std::vector<VerdictRow> receive_push() = 0;
   // The two halves of an acknowledgement; the server works in between.
   virtual void request_ack(const std::string& ack_json) = 0;
   virtual void receive_ack() = 0;
