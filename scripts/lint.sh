@@ -72,8 +72,17 @@ shell_broken() {
     [ ! -e "$file" ] || bash -n "$file" 2>&1
   done
 }
+# The traps that no test names, and the names that the list does not have.
+traps() {
+  local named
+  named=$(git grep -hoE 'trap: [a-z0-9, -]+' -- tests ':!tests/traps.txt' ':!tests/regress/expected' |
+    sed 's/^trap: //' | tr ', ' '\n\n' | grep . | sort -u)
+  comm -3 <(sed -n 's/^\([a-z][a-z0-9-]*\)  *[^ ].*/\1/p' tests/traps.txt | sort -u) <(echo "$named") |
+    sed 's/^\t\(.*\)/\1 is not in the list/; t; s/$/ is named by no test/'
+}
 workplace() { git grep -nIE '(^|[^a-z.])/work/[a-z]' -- . ':!scripts/lint.sh' || true; }
 
+check "every trap of tests/traps.txt is named by a test" traps
 check "protocol/ includes nothing of ours but protocol/" includes protocol/ '(pg_ext|client|objectos)/'
 check "protocol/ knows no database and does no I/O" includes protocol/ \
   '(postgres|libpq|sqlite3|fstream|iostream|thread|random|unistd|sys/)'

@@ -155,6 +155,7 @@ TEST_CASE("a conflict row is kept open until it is resolved, here or by another 
   CHECK(file.db->conflicts(false).size() == 1);
 }
 
+// trap: replace-fires-no-delete
 TEST_CASE(
     "INSERT OR REPLACE over the app's UNIQUE index queues the delete of the row it displaced") {
   File file(notes({kId, kName, kN}));

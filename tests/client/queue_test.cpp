@@ -134,6 +134,7 @@ TEST_CASE("two batches in flight are sent again, and what belongs together is no
   CHECK(records(file.db->next_batch(1, first.back().client_sequence)) == "cdc");
 }
 
+// trap: edited-in-flight
 TEST_CASE("a batch in flight is sent again as it was, whatever has been edited since") {
   File file(notes());
   file.shell("INSERT INTO notes(id, n) VALUES ('a', 1);");
@@ -168,6 +169,7 @@ TEST_CASE("a composite key of text, number and bytes names one record on both si
   CHECK(file.db->verify_local().empty());
 }
 
+// trap: strange-keys
 TEST_CASE("a key of 2,000 characters is a key like any other") {
   File file(notes());
   std::string key;
@@ -183,6 +185,7 @@ TEST_CASE("a key of 2,000 characters is a key like any other") {
   CHECK(file.db->verify_local().empty());
 }
 
+// trap: many-columns
 TEST_CASE("a record of 1,000 columns is edited, pulled and rebased") {
   std::vector<Column> columns = {kId};
   std::string data = "{\"id\":\"1\"";

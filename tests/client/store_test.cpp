@@ -71,6 +71,7 @@ TEST_CASE("an offline edit from the sqlite3 shell is queued once, with what chan
   CHECK(file.db->verify_local().empty());
 }
 
+// trap: replace-fires-no-delete
 TEST_CASE(
     "INSERT OR REPLACE over a row and UPSERT are updates; a changed key is delete and insert") {
   Orders file;
@@ -90,6 +91,7 @@ TEST_CASE(
   CHECK(file.db->verify_local().empty());
 }
 
+// trap: nul-in-text
 TEST_CASE("U+0000 in a text is refused when it is written") {
   Orders file;
   CHECK(holds(file.shell("INSERT INTO \"order\"(id,\"na\"\"me\") "

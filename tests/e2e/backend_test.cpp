@@ -184,6 +184,7 @@ TEST_CASE("broken messages are errors of the OS class, and the push after them i
   world.check_alive();
 }
 
+// trap: interrupts
 TEST_CASE("a statement timeout and a cancel end a push and a pull, and never become a verdict") {
   World world;
   world.server.exec(

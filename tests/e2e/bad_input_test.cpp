@@ -33,6 +33,7 @@ void check_refused(const Ended& ended, int code, const std::vector<std::string>&
 
 }  // namespace
 
+// trap: poisoned-mutation
 TEST_CASE("an edit of an object that is no longer enabled is rejected by name; the rest goes on") {
   World world;
   world.server.exec("CREATE TABLE other (id int PRIMARY KEY, v text)");
@@ -50,6 +51,7 @@ TEST_CASE("an edit of an object that is no longer enabled is rejected by name; t
   CHECK(local(world.phone, "SELECT count(*) FROM sqlite_master WHERE name = 'notes'") == "0");
 }
 
+// trap: unique-taken
 TEST_CASE("a taken key and a taken unique value are rejected, each with its reason and sentence") {
   World world;
   REQUIRE(world.clone().code == 0);
@@ -67,6 +69,7 @@ TEST_CASE("a taken key and a taken unique value are rejected, each with its reas
   world.check_same();
 }
 
+// trap: silent-compensation
 TEST_CASE("a value of the wrong type is rejected with field and sentence, and the row goes back") {
   World world;
   world.server.exec("CREATE TABLE sized (id int PRIMARY KEY, size int, at timestamptz)");

@@ -201,6 +201,7 @@ void check_exactly_once(const Replica& replica, Session& session) {
 
 }  // namespace
 
+// trap: late-lower-sequence
 TEST_CASE("commits in any order: pullers lose nothing, repeat nothing and see no torn cut") {
   const int writers = setting("OBJECTOS_TORTURE_WRITERS", 12);
   const int seconds = setting("OBJECTOS_TORTURE_SECONDS", 20);

@@ -124,6 +124,7 @@ TEST_CASE("every fault point of the sources is reached by clone or sync") {
   }
 }
 
+// trap: lost-answer
 TEST_CASE("a push whose answer is lost is answered again with the same verdicts") {
   World world;
   REQUIRE(world.clone().code == 0);

@@ -101,6 +101,7 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
+// trap: overtaken-copy
 TEST_CASE("a COPY overtaken by other commits is pulled page by page, each row once, at even cost") {
   const char* text = std::getenv("OBJECTOS_COPY_ROWS");
   const int rows = text ? std::atoi(text) : 100000;

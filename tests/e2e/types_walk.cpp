@@ -141,6 +141,7 @@ TEST_CASE("every example in docs/types.md is what sync_pull sends") {
   }
 }
 
+// trap: exact-values
 TEST_CASE("a pulled value pushed to another record is the same value in PostgreSQL") {
   World& world = World::get();
   for (const auto& row : pulled()) {
@@ -164,6 +165,7 @@ TEST_CASE("a pulled value pushed to another record is the same value in PostgreS
   }
 }
 
+// trap: exact-values
 TEST_CASE("values carried through a client's SQLite file come back the same") {
   World& world = World::get();
   const RemoveFiles cleanup;

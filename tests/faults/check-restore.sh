@@ -132,6 +132,7 @@ settle() {
 }
 
 # (a) pg_dump and pg_restore into a new cluster: a new history for everybody.
+# trap: dump-configuration, other-history
 case_dump() {
   begin "dump and restore into a new cluster"
   sql "CREATE TABLE parts (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
@@ -173,6 +174,7 @@ case_dump() {
 }
 
 # (b) A base backup started as it is: the same timeline, shorter WAL.
+# trap: other-history
 case_base_backup() {
   begin "base backup rolled back"
   moment
@@ -203,6 +205,7 @@ case_base_backup_overtaken() {
 }
 
 # (c) A copy of the volume, taken between two commits: of a higher number before a lower one.
+# trap: volume-rollback
 case_volume() {
   begin "volume rolled back to between two commits"
   moment
@@ -250,6 +253,7 @@ promote() {
   stop standby
   start standby
 }
+# trap: other-history
 case_failover() {
   begin "failover to a standby that is behind, level and ahead of the devices"
   standby
@@ -280,6 +284,7 @@ case_switchover() {
 }
 
 # (f) A crash with asynchronous commit: what a client has seen was flushed before.
+# trap: asynchronous-commit
 case_crash() {
   begin "crash with synchronous_commit = off" synchronous_commit=off wal_writer_delay=10s
   moment

@@ -85,6 +85,7 @@ TEST_CASE("a checkpoint with any character changed, cut off or added is refused"
   }
 }
 
+// trap: checkpoint-text
 TEST_CASE("text that was never given out is an error, not a fresh start") {
   for (const char* text : {"00", "-1", "1", "0x0", " 0", "0 ", "null", "os1", "os1.", "NaN",
                            "99999999999999999999", "os2.a.b.c.d.e.f.g.0000000000000000"}) {

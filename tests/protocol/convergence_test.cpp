@@ -149,6 +149,7 @@ TEST_CASE("chains of several clients end in the highest clocks, in any order of 
   }
 }
 
+// trap: clock-ahead
 TEST_CASE("a clock ahead of the server's is clamped to now, and a later write passes it") {
   Server server;
   server.row.now_us = 100;
@@ -159,6 +160,7 @@ TEST_CASE("a clock ahead of the server's is clamped to now, and a later write pa
   CHECK(server.row.values["phone"] == "\"B\"");
 }
 
+// trap: clock-behind
 TEST_CASE("a client whose clock was set back still passes its own earlier write") {
   Server server;
   server.push({"b", 90, "phone", "\"A\"", "\"p\"", 1});

@@ -109,6 +109,7 @@ TEST_CASE(
   }
 }
 
+// trap: zstd-bomb
 TEST_CASE("a gigabyte of zeros in a small frame is refused at the cap") {
   std::string bomb;
   {
@@ -126,6 +127,7 @@ TEST_CASE("the cap is exact") {
   CHECK(begins(error_of(frame, 999), "OS007"));
 }
 
+// trap: zstd-bomb
 TEST_CASE("a declared size is not believed") {
   // A raw block of 5 bytes in a frame whose header declares 200 bytes: the stream just ends early.
   std::string lying = zstd_of(std::string(200, 'q'));
@@ -133,6 +135,7 @@ TEST_CASE("a declared size is not believed") {
   CHECK(begins(error_of(framed(lying)), "OS005"));
 }
 
+// trap: zstd-bomb
 TEST_CASE("a second frame, a skippable one, and bytes behind the end are refused") {
   const std::string one = zstd_of("{\"a\":1}");
   CHECK(error_of(framed(one)).empty());
@@ -154,6 +157,7 @@ TEST_CASE("a frame of another version, or with a dictionary of the future, wants
   CHECK(begins(error_of(framed(one, 1, static_cast<char>(255))), "OS013"));
 }
 
+// trap: zstd-bomb
 TEST_CASE("a window beyond the limit is refused before memory is taken") {
   ZSTD_CCtx* context = ZSTD_createCCtx();
   ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, limits::frame_window_log_max + 2);

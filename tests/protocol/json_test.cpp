@@ -39,6 +39,7 @@ std::string nested(std::size_t depth, const std::string& open, const std::string
 
 }  // namespace
 
+// trap: json-parser
 TEST_CASE("a value a million levels deep is refused, and 64 levels are read") {
   check_malformed(std::string(1'000'000, '['), "nested deeper than 64");
   check_malformed(nested(1'000'000, "[", "]"), "nested deeper than 64");
@@ -48,6 +49,7 @@ TEST_CASE("a value a million levels deep is refused, and 64 levels are read") {
   CHECK(write_json(parse_json(deepest)) == deepest);
 }
 
+// trap: json-numbers
 TEST_CASE("every number keeps its digits") {
   std::vector<std::string> numbers = {"0",
                                       "-0",
@@ -117,6 +119,7 @@ TEST_CASE("surrogates count in pairs only") {
   }
 }
 
+// trap: nul-in-text
 TEST_CASE("U+0000 is refused in values and keys, escaped or not") {
   check_malformed(R"("a\u0000b")", "U+0000");
   check_malformed(R"({"a\u0000":1})", "U+0000");
@@ -124,6 +127,7 @@ TEST_CASE("U+0000 is refused in values and keys, escaped or not") {
   check_malformed(std::string("1\0", 2), "zero byte");
 }
 
+// trap: duplicate-keys
 TEST_CASE("duplicate keys are refused at every level, also when one is escaped") {
   check_malformed(R"({"a":1,"a":2})", "duplicate key \"a\"");
   check_malformed(R"([{"b":{"c":1,"d":2,"c":1}}])", "duplicate key \"c\"");
@@ -132,6 +136,7 @@ TEST_CASE("duplicate keys are refused at every level, also when one is escaped")
   CHECK(write_json(parse_json(R"({"a":{"a":1},"A":2})")) == R"({"a":{"a":1},"A":2})");
 }
 
+// trap: invalid-utf8
 TEST_CASE("invalid UTF-8 is refused wherever it stands") {
   for (const char* bytes :
        {"\x80", "\xC0\x80", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",

@@ -282,6 +282,7 @@ XidRanges xids(std::vector<XidRange> ranges) {
 
 }  // namespace
 
+// trap: pruned-late-row
 TEST_CASE("no interleaving of pruning, late commits and absence loses or repeats a mutation") {
   const char* given = std::getenv("OBJECTOS_SEED");
   std::uint32_t seed =

@@ -20,6 +20,18 @@ SELECT n._version = m.version AS version_of_the_row FROM notes n
   JOIN objectos_sync.mutations m ON m.operation = 'update' AND n.id = 1;
 CALL clear_log();
 
+-- the sequence is drawn one at a time, in triggers behind the write; nothing fires before an INSERT, which would
+-- take COPY's bulk insert away
+-- trap: sequence-drawn-ahead, before-insert-trigger
+SELECT seqcache FROM pg_sequence WHERE seqrelid = 'objectos_sync.mutation_sequence'::regclass;
+SELECT p.proname, CASE WHEN t.tgtype & 2 <> 0 THEN 'before' ELSE 'after' END AS timing,
+       CASE WHEN t.tgtype & 1 <> 0 THEN 'row' ELSE 'statement' END AS level,
+       concat_ws(' ', CASE WHEN t.tgtype & 4 <> 0 THEN 'insert' END, CASE WHEN t.tgtype & 8 <> 0 THEN 'delete' END,
+         CASE WHEN t.tgtype & 16 <> 0 THEN 'update' END, CASE WHEN t.tgtype & 32 <> 0 THEN 'truncate' END) AS events,
+       t.tgenabled AS enabled
+  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = 'notes'::regclass ORDER BY 1, 2, 3, 4;
+
+-- trap: no-op-update, generated-column-in-before-trigger
 -- an update that changes nothing counts, and leaves neither version nor log row
 SELECT _version AS before FROM notes WHERE id = 1 \gset
 UPDATE notes SET title = title;
@@ -32,6 +44,7 @@ UPDATE notes SET title = 'eins', _version = 7;
 SELECT _version > :before AS higher FROM notes;
 CALL clear_log();
 
+-- trap: changed-key
 -- a changed key is a delete and an insert
 UPDATE notes SET id = 3 WHERE id = 1;
 SELECT record_id, operation, data, original FROM log;
@@ -47,6 +60,7 @@ COPY notes (id, title, size) FROM stdin;
 SELECT record_id, operation, data, original FROM log;
 CALL clear_log();
 
+-- trap: savepoint-rollback, subtransaction-xid
 -- one transaction id, the top-level one, and a savepoint's changes vanish with it
 BEGIN;
 INSERT INTO notes VALUES (7, 'seven', 7);
@@ -68,6 +82,7 @@ DELETE FROM notes WHERE id = 7;
 SELECT object, record_id, operation FROM log ORDER BY object, operation;
 CALL clear_log();
 
+-- trap: truncate-not-captured
 -- TRUNCATE is one row
 TRUNCATE lines;
 SELECT object, record_id, operation, data, original FROM log;
@@ -80,6 +95,7 @@ SELECT operation, count(*), count(DISTINCT sequence), count(DISTINCT id) FROM ob
  GROUP BY operation ORDER BY operation;
 CALL clear_log();
 
+-- trap: session-settings
 -- values in the log do not depend on the session
 CREATE TABLE moments (id timestamptz PRIMARY KEY, span interval, bytes bytea, real float8, day date, j json, a int[]);
 SELECT sync_enable('moments');

@@ -15,6 +15,7 @@ SELECT kind, operation, record_id, has_more FROM sync_pull('c', :'good');
 INSERT INTO note VALUES (2, 'b');
 SELECT kind, operation, record_id FROM sync_pull('c', :'good');
 SELECT kind, operation, record_id FROM sync_pull('c', :'good');
+-- trap: checkpoint-text
 -- Cut short, lengthened, edited by hand, something else altogether.
 \set VERBOSITY default
 \set SHOW_CONTEXT never
@@ -38,6 +39,7 @@ SELECT DISTINCT refused(overlay(:'good' PLACING CASE substr(:'good', n, 1) WHEN 
   END FROM n FOR 1)) FROM generate_series(1, length(:'good')) n;
 SELECT refused(:'good' || ' ') AS space, refused(' ' || :'good') AS before,
   refused(upper(:'good')) AS upper, refused(repeat('os1.', 1000000)) AS long \gx
+-- trap: other-history
 -- Of another history: another epoch, by a checkpoint that is sound in itself.
 SELECT epoch AS mine FROM objectos_sync.state \gset
 UPDATE objectos_sync.state SET epoch = '00000000-0000-4000-8000-000000000001';

@@ -1,3 +1,4 @@
+-- trap: search-path-operator
 -- Operators and functions that somebody put into a schema of the search_path, before PostgreSQL's own,
 -- are not run by anything of ours: neither with the owner's rights nor with the caller's.
 \set VERBOSITY terse

@@ -28,6 +28,7 @@ SELECT sync_enable('parts');
 SELECT relid::regclass, root::regclass FROM objectos_sync.partitions ORDER BY relid::regclass::text;
 SELECT * FROM replica.sync('a');
 
+-- trap: partition-written-directly
 -- Written through the top, the middle and the leaf.
 INSERT INTO parts VALUES (3, 'eu', 'top', 1);
 INSERT INTO parts_us VALUES (4, 'us', 'middle', 1);
@@ -49,6 +50,7 @@ SELECT * FROM replica.sync('a');
 SELECT * FROM replica.differences('a');
 SELECT count(*) = count(DISTINCT _version) AS own_versions FROM parts WHERE v LIKE 'by%';
 
+-- trap: row-movement
 -- A row that moves to another partition has another key: delete and insert, in one statement.
 CREATE TABLE stock (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
 CREATE TABLE stock_1 PARTITION OF stock FOR VALUES FROM (0) TO (10);
@@ -90,6 +92,7 @@ INSERT INTO parts_us_3 (id, region, v) VALUES (200, 'us', 'leaf');
 SELECT * FROM replica.sync('a');
 SELECT * FROM replica.differences('a');
 
+-- trap: attach-detach-not-captured
 -- Attached with rows: they get our columns, and clients get them. Detached: they go, and the table is as it was.
 CREATE TABLE parts_sea (id int NOT NULL, region text NOT NULL, v text, n int);
 INSERT INTO parts_sea VALUES (30, 'sea', 'attached', 1), (31, 'sea', 'attached', 1);

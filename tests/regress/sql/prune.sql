@@ -75,6 +75,7 @@ SELECT acked('near');
 SELECT sync_prune('0') AS far_counts_again;
 RESET objectos_sync.client_retention;
 SELECT sync_prune('0') AS far_does_not;
+-- trap: pruned-tombstone
 -- An old edit of a record that was deleted: a conflict, not an insert. Of one that came back with
 -- the same key after the deletion was pruned: the same, the new record is somebody else's.
 CREATE FUNCTION judged(who text, number int, record text, edit jsonb) RETURNS text LANGUAGE sql AS $$

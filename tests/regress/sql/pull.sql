@@ -93,6 +93,7 @@ TRUNCATE item;
 INSERT INTO item VALUES (1, 'first after');
 SELECT pulled('a');
 
+-- trap: nested-statements-first
 -- Side effects of a statement: within a record the order is the version's.
 CREATE TABLE self (id int PRIMARY KEY, v int);
 CREATE FUNCTION grow() RETURNS trigger LANGUAGE plpgsql AS

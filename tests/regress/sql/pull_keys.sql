@@ -1,3 +1,4 @@
+-- trap: strange-keys
 -- Any primary key: composite, text, uuid, and what is in them.
 \set VERBOSITY terse
 SET client_min_messages = warning;

@@ -1,3 +1,4 @@
+-- trap: large-values
 -- A page ends by its size, too: large values come over more pages, each record once.
 \set VERBOSITY terse
 SET client_min_messages = warning;
@@ -23,9 +24,9 @@ BEGIN
     EXIT WHEN NOT has_more;
   END LOOP;
 END $$;
--- 6 films of 5 MB, 10 MB in JSON, and one of 20 MB, larger than a page.
-INSERT INTO film SELECT g, convert_to(repeat('x', 5000000), 'UTF8') FROM generate_series(1, 6) g;
-INSERT INTO film VALUES (7, convert_to(repeat('y', 20000000), 'UTF8')), (8, 'small');
+-- 6 films of 3 MB, 6 MB in JSON, and one of 10 MB, 20 in JSON, larger than a page.
+INSERT INTO film SELECT g, convert_to(repeat('x', 3000000), 'UTF8') FROM generate_series(1, 6) g;
+INSERT INTO film VALUES (7, convert_to(repeat('y', 10000000), 'UTF8')), (8, 'small');
 SELECT * FROM one_round();
 -- The same by the log.
 UPDATE film SET body = body || '!';
@@ -33,13 +34,14 @@ INSERT INTO film SELECT g, 'small' FROM generate_series(10, 20) g;
 SELECT * FROM one_round();
 SELECT * FROM one_round();
 -- A blob of 20 MB is pushed, and arrives as it was sent.
-SELECT status FROM sync_push('c', json_build_array(json_build_object('id', gen_random_uuid(), 'object', 'film',
-  'record_id', '9', 'operation', 'insert', 'data', json_build_object('body', '\x' || repeat('ab', 20000000)))));
+CREATE FUNCTION pushed(record int, bytes int) RETURNS text LANGUAGE sql AS $$
+  SELECT status FROM sync_push('c', concat('[{"id":"00000000-0000-4000-8000-', lpad(record::text, 12, '0'),
+    '","object":"film","operation":"insert","record_id":"', record, '","data":{"body":"\\x', repeat('ab', bytes), '"}}]')::json) $$;
+SELECT pushed(9, 20000000);
 SELECT length(body), body = decode(repeat('ab', 20000000), 'hex') AS same FROM film WHERE id = 9;
 -- One that no message could carry is refused by name, and nothing of it is done.
-SELECT status, reason FROM sync_push('c', json_build_array(json_build_object('id', gen_random_uuid(), 'object', 'film',
-  'record_id', '30', 'operation', 'insert', 'data', json_build_object('body', '\x' || repeat('ab', 40000000)))));
+SELECT pushed(30, 34000000);
 SELECT count(*) FROM film WHERE id = 30;
 SELECT sync_disable('film');
 DROP TABLE film;
-DROP FUNCTION one_round;
+DROP FUNCTION one_round, pushed;

@@ -30,6 +30,7 @@ SELECT * FROM push('mine', 1, '1', 'update', '{"title": "ONE"}', '{"title": "one
 -- Somebody else wrote the record too: the row comes, although all verdicts are confirmed.
 UPDATE memo SET body = 'theirs' WHERE id = 1;
 SELECT * FROM told('mine', :'at', 1);
+-- trap: server-rewrites-row
 -- The server changed what was sent: the row comes.
 SELECT checkpoint AS at FROM sync_pull('mine', '0') WHERE kind = 'checkpoint' \gset
 CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS

@@ -63,6 +63,27 @@ UPDATE staff SET salary = 120 WHERE id = 1;
 UPDATE staff SET name = 'Robert', salary = 95 WHERE id = 2;
 SET ROLE pull_ada;
 SELECT * FROM told('ada');
+-- Who sees nothing of what happened moves on all the same: pages count what was examined.
+-- trap: empty-view-never-advances
+RESET ROLE;
+INSERT INTO secret SELECT g FROM generate_series(2, 8) g;
+SET ROLE pull_ada;
+CREATE FUNCTION pg_temp.moves() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  next text := (SELECT checkpoint FROM at WHERE phone = 'ada');
+  last text;
+  rest boolean;
+  rows bigint;
+BEGIN
+  LOOP
+    last := next;
+    SELECT max(p.checkpoint), bool_or(p.has_more), count(*) - 1 INTO next, rest, rows FROM sync_pull('ada', last, 3) p;
+    RETURN NEXT format('%s rows, %s, %s', rows, CASE WHEN next <> last THEN 'moved' ELSE 'stood' END, CASE WHEN rest THEN 'more' ELSE 'end' END);
+    EXIT WHEN NOT rest;
+  END LOOP;
+END $$;
+SELECT * FROM pg_temp.moves();
+SELECT * FROM told('ada');
 -- Under row security: another's changes are a tag that says nothing; a row that one sees is whole.
 RESET ROLE;
 UPDATE diary SET body = 'secret' WHERE id = 'b1';
@@ -102,6 +123,7 @@ CREATE POLICY team ON diary FOR SELECT USING (pg_has_role('pull_team', 'member')
 SET ROLE pull_ada;
 SELECT * FROM told('ada');
 RESET ROLE;
+-- trap: role-grant-fires-no-event
 GRANT pull_team TO pull_ada;
 SET ROLE pull_ada;
 SELECT * FROM told('ada');

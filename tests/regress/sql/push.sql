@@ -14,10 +14,12 @@ CREATE FUNCTION shown(p text, m json) RETURNS TABLE(status text, duplicate boole
 SELECT * FROM shown('p1', json_build_array(json_build_object('id', uid(1), 'object', 'contacts', 'record_id', '1',
   'operation', 'insert', 'data', json_build_object('id', '1', 'name', 'Ada', 'age', 36), 'client_sequence', 1)));
 SELECT id, name, age FROM contacts;
+-- trap: lost-answer
 -- the same push sent twice is applied once and answered the same
 SELECT * FROM shown('p1', json_build_array(json_build_object('id', uid(1), 'object', 'contacts', 'record_id', '1',
   'operation', 'insert', 'data', json_build_object('age', 36, 'name', 'Ada', 'id', '1'), 'client_sequence', 1)));
 SELECT count(*) FROM objectos_sync.mutations WHERE operation <> 'schema';
+-- trap: fork
 -- the same id or number with other bytes is a fork, and nothing is judged
 SELECT * FROM shown('p1', json_build_array(json_build_object('id', uid(1), 'object', 'contacts', 'record_id', '1',
   'operation', 'insert', 'data', json_build_object('id', '1', 'name', 'Eve'), 'client_sequence', 1)));
@@ -38,6 +40,7 @@ SELECT * FROM shown('p2', json_build_array(
     'data', json_build_object('id', '2', 'name', 'Mallory'), 'client_sequence', 1),
   json_build_object('id', uid(7), 'object', 'contacts', 'record_id', '2', 'operation', 'update',
     'data', json_build_object('name', 'Mal'), 'original', json_build_object('name', 'Mallory'), 'client_sequence', 2)));
+-- trap: poisoned-mutation
 -- one bad mutation blocks nobody
 SELECT * FROM shown('p2', json_build_array(
   json_build_object('id', uid(8), 'object', 'contacts', 'record_id', '3', 'operation', 'insert',
@@ -121,10 +124,12 @@ SELECT status, reason, detail->>'sqlstate' AS sqlstate, detail->>'constraint' AS
       'data', json_build_object('email', 'free'), 'original', json_build_object('email', NULL))));
 SELECT id, code FROM orders ORDER BY id;
 SELECT id, email FROM contacts WHERE email IS NOT NULL ORDER BY id;
+-- trap: foreign-key-order
 -- within a group a deferrable constraint may wait for its end
 SELECT * FROM shown('p6', json_build_array(o(40, 20, 'late', 'before its contact', grp => 'g2'),
   json_build_object('id', uid(41), 'object', 'contacts', 'record_id', 'late', 'operation', 'insert', 'group', 'g2',
     'data', json_build_object('id', 'late'))));
+-- trap: child-of-rejected-parent
 -- a trigger's own error is the user's, and a child of a rejected parent is rejected
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'not today' USING HINT = 'Try tomorrow.'; END $$;
@@ -138,6 +143,24 @@ SELECT status, duplicate, reason, detail->>'constraint' AS "constraint"
   FROM shown('p6', json_build_array(o(31, 2, 'nobody', 'foreign key')));
 -- a group's rejection leaves no conflict, clock or log row behind
 SELECT count(*) FROM objectos_sync.mutations WHERE id IN (uid(13)::uuid, uid(14)::uuid);
+-- NULL, '' and a field that is not there are three things, going up and coming down
+-- trap: null-missing-empty
+CREATE TABLE words (id int PRIMARY KEY, w text DEFAULT 'default', j jsonb DEFAULT '0');
+SELECT sync_enable('words');
+SELECT status FROM sync_push('p7', json_build_array(
+  '{"id":"00000000-0000-4000-8000-000000000071","object":"words","record_id":"1","operation":"insert","data":{"w":null,"j":null}}'::json,
+  '{"id":"00000000-0000-4000-8000-000000000072","object":"words","record_id":"2","operation":"insert","data":{"w":"","j":"null"}}'::json,
+  '{"id":"00000000-0000-4000-8000-000000000073","object":"words","record_id":"3","operation":"insert","data":{}}'::json,
+  '{"id":"00000000-0000-4000-8000-000000000074","object":"words","record_id":"4","operation":"insert","data":{"w":"","j":"\"\""}}'::json));
+SELECT id, w IS NULL AS null, w, j IS NULL AS null, j FROM words ORDER BY id;
+SELECT record_id, data FROM sync_pull('p8', '0') WHERE kind = 'mutation' AND object = 'words' ORDER BY record_id;
+SELECT status, reason FROM sync_push('p7', json_build_array(
+  '{"id":"00000000-0000-4000-8000-000000000075","object":"words","record_id":"1","operation":"update","data":{"w":""},"original":{"w":null}}'::json,
+  '{"id":"00000000-0000-4000-8000-000000000076","object":"words","record_id":"2","operation":"update","data":{"w":null},"original":{"w":""}}'::json,
+  '{"id":"00000000-0000-4000-8000-000000000077","object":"words","record_id":"4","operation":"update","data":{"w":"x"},"original":{"w":null}}'::json));
+SELECT id, w IS NULL AS null, w FROM words ORDER BY id;
+SELECT sync_disable('words');
+DROP TABLE words;
 SELECT sync_disable('orders');
 DROP TABLE orders;
 DROP FUNCTION o(int, bigint, text, text, text, text);

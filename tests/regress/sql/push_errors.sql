@@ -77,6 +77,7 @@ SELECT sync_ack('{"client_id":"alice","confirmed":0}');
 -- an object that the caller may not read is not there for the caller
 SELECT * FROM verdicts('bob', '[' || note(30, '{"body":"bob"}') || ']');
 RESET ROLE;
+-- trap: update-right-for-locking
 -- rights of table and column hold: each refusal is a verdict
 GRANT SELECT ON notes TO regress_bob;
 GRANT UPDATE (size) ON notes TO regress_bob;
@@ -118,6 +119,7 @@ SELECT status, reason, sqlstate FROM verdicts('alice', '[' ||
 RESET ROLE;
 DROP POLICY breaking ON notes;
 
+-- trap: interrupts
 -- a timeout in the middle of a push leaves nothing
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$;
 CREATE TRIGGER slow BEFORE INSERT ON notes FOR EACH ROW WHEN (NEW.body = 'slow') EXECUTE FUNCTION slow();

@@ -25,6 +25,15 @@ CREATE TRIGGER counted_i AFTER INSERT ON cards REFERENCING NEW TABLE AS changed 
 CREATE TRIGGER counted_u AFTER UPDATE ON cards REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_statement();
 CREATE TRIGGER counted_d AFTER DELETE ON cards REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_statement();
 
+-- 200 mutations take a few transaction ids, not one each: many subtransactions slow down every snapshot of the server
+-- trap: many-subtransactions
+SELECT pg_current_xact_id() AS before \gset
+SELECT status, count(*) FROM sync_push('many', (SELECT json_agg(json_build_object('id', gen_random_uuid(), 'object', 'cards',
+  'record_id', 'many' || g, 'operation', 'insert', 'data', json_build_object('n', g))) FROM generate_series(1, 200) g)) GROUP BY status;
+SELECT pg_current_xact_id()::text::bigint - :'before'::bigint < 10 AS few_transaction_ids;
+DELETE FROM cards;
+DELETE FROM statements;
+
 -- three inserts, one statement; the fourth sets other columns
 SELECT * FROM shown('p', m(1, 'a', 'insert', '{"name":"A","n":1}'), m(2, 'b', 'insert', '{"name":"B","n":2}'),
   m(3, 'c', 'insert', '{"name":"C","n":3}'), m(4, 'd', 'insert', '{"name":"D"}'));

@@ -1,3 +1,4 @@
+-- trap: replica-role-not-captured
 -- session_replication_role = replica, as the apply worker of a subscription has it: rows are stamped and captured one by one.
 \set VERBOSITY terse
 SET client_min_messages = warning;

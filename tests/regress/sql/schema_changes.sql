@@ -39,6 +39,7 @@ UPDATE plans SET title = 'title' WHERE id = 2;
 SELECT count(*) FROM replica.sync('a');
 SELECT * FROM replica.differences('a');
 
+-- trap: table-rewrite-not-captured
 -- Retyped: with the same values, with others by USING, and to the same type with other values.
 UPDATE plans SET n = 10 WHERE id = 1;
 ALTER TABLE plans ALTER COLUMN n TYPE text USING 'n' || n;

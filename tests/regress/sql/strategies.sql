@@ -138,6 +138,7 @@ SELECT * FROM shown('b', edit(21, '1', '{"name":"Jane"}', '{"name":"John"}', NUL
 SELECT count(*) FROM people;
 -- a second delete has nothing to do
 SELECT * FROM shown('b', edit(22, '1', NULL, NULL, NULL, :seen, 'delete'));
+-- trap: deleted-and-made-again
 -- an old update does not reach the record that came after the deletion; nor does an old delete
 INSERT INTO people VALUES ('1', 'Other', '000', 'other@example.org');
 SELECT * FROM shown('b', edit(23, '1', '{"name":"Jane"}', '{"name":"John"}', NULL, :seen));
@@ -164,6 +165,7 @@ SELECT * FROM shown('b', edit(31, '1', '{"name":"late"}', '{"name":"John"}', '20
 SELECT * FROM shown('b', edit(32, '2', '{"name":"late"}', '{"name":"John"}', '2020-01-01T10:00:05Z'));
 SELECT * FROM shown('a', edit(33, '2', '{"name":"early"}', '{"name":"John"}', '2020-01-01T10:00:00Z'));
 SELECT id, name FROM people ORDER BY id;
+-- trap: clock-ahead
 -- lww: a clock that is ahead of the server's counts as now, so a later plain write wins over it
 SELECT * FROM shown('a', edit(34, '1', '{"name":"future"}', '{"name":"late"}', '2999-01-01T00:00:00Z'));
 UPDATE people SET name = 'plain' WHERE id = '1';

@@ -49,6 +49,7 @@ SELECT tables_push('typed_values', '1', 'update', '{"share": 101}'), tables_push
 SELECT * FROM replica.sync('a');
 SELECT * FROM replica.differences('a');
 
+-- trap: cascade-reaches-everyone
 -- Foreign keys with every action, deferrable and not, to another table and to the table itself.
 CREATE TABLE parents (id int PRIMARY KEY, code text UNIQUE);
 CREATE TABLE children (id int PRIMARY KEY,
@@ -147,6 +148,7 @@ SELECT record_id, data FROM sync_pull('owner', '0') WHERE kind = 'mutation';
 RESET ROLE;
 SELECT record_id, operation FROM objectos_sync.mutations WHERE object = 'guarded' AND operation <> 'schema' ORDER BY sequence;
 
+-- trap: strange-names
 -- Names: schemas, spaces, dots, quotes, emoji, reserved words, and 63 bytes.
 CREATE SCHEMA "my.schema";
 CREATE TABLE "my.schema"."select" ("from" int PRIMARY KEY, "a b" text, "ü😀" text, "q""uo'te" text, "semi;colon" text);
@@ -167,6 +169,7 @@ SELECT tables_push('my.schema.select', '1', 'update', '{"ü😀": "pushed", "q\"
 SELECT * FROM replica.sync('a');
 SELECT * FROM replica.differences('a');
 
+-- trap: many-columns
 -- 1,000 and 1,590 columns.
 DO $$
 DECLARE
