@@ -14,7 +14,6 @@
 #include "pg_ext/log_writer.h"
 #include "pg_ext/push_origin.h"
 #include "pg_ext/shape.h"
-#include "protocol/json.h"
 
 #include "pg_ext/pg.h"
 
@@ -147,20 +146,19 @@ PushedMutation* Capture::pushed(const std::string& record_id) const {
 // did.
 bool Capture::stored_as_sent(const PushedMutation& mutation, const TransitionReader& row,
                              bool others_null) const {
-  const Json sent = parse_json(mutation.sent);
   std::string form;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const ColumnInfo& column = *columns_[i];
     const int at = column.attnum - 1;
-    const Json* const value = sent.find(column.name);
-    if (value == nullptr) {
+    const auto value = mutation.sent->find(column.name);
+    if (value == mutation.sent->end()) {
       const bool changed = others_null ? !row.nulls()[at] && !column.in_key : wanted_[i] != 0;
       if (changed) return false;
       continue;
     }
     form.clear();
     append_json_form(form, column.type, row.values()[at], row.nulls()[at]);
-    if (canonical_json(*value) != form) return false;
+    if (value->second != form) return false;
   }
   return true;
 }
@@ -197,8 +195,9 @@ void Capture::tell_watch(const std::string& record_id, const PushedMutation* mut
     return;
   }
   std::vector<std::string> sent;
-  const Json fields = mutation != nullptr ? parse_json(mutation->sent) : Json();
-  for (const auto& [name, value] : fields.members()) sent.push_back(name);
+  if (mutation != nullptr) {
+    for (const auto& [name, value] : *mutation->sent) sent.push_back(name);
+  }
   watch_.written(record_id, after->values(), after->nulls(), mutation != nullptr ? &sent : nullptr,
                  mutation != nullptr ? std::string_view(scope_->client_id) : std::string_view());
 }

@@ -135,7 +135,7 @@ PushedMutation pushed(const Write& write) {
   mutation.operation = inserts(*write.decision)                   ? "insert"
                        : write.decision->action == Action::update ? "update"
                                                                   : "delete";
-  mutation.sent = object_text(write.item->edit.data);
+  mutation.sent = &write.item->edit.data;
   return mutation;
 }
 

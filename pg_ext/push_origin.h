@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "pg_ext/boundary.h"
+#include "protocol/conflict_detector.h"
 
 namespace objectos::server {
 
@@ -21,8 +22,8 @@ struct PushedMutation {
   std::string record_id;
   std::string mutation_id;  // uuid text
   std::optional<std::int64_t> client_sequence;
-  std::string operation;  // "insert", "update", "delete"
-  std::string sent;       // canonical JSON object of what the client sent ("{}" for delete)
+  std::string operation;              // "insert", "update", "delete"
+  const FieldValues* sent = nullptr;  // what the client sent, canonical; lives as long as the scope
 
   // Filled by capture:
   bool captured = false;  // false after the statement: a no-op, or nothing was hit

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "protocol/errors.h"
 #include "protocol/json.h"
@@ -66,6 +68,25 @@ class NumberHidingStream {
   bool escaped_ = false;
 };
 
+// Without data: none does. Few names are compared with one another, many are sorted.
+std::string_view name_that_comes_twice(const Json::Members& members) {
+  constexpr std::size_t few = 16;
+  if (members.size() <= few) {
+    for (std::size_t i = 1; i < members.size(); ++i) {
+      for (std::size_t k = 0; k < i; ++k) {
+        if (members[k].name == members[i].name) return members[i].name;
+      }
+    }
+    return {};
+  }
+  std::vector<std::string_view> names;
+  names.reserve(members.size());
+  for (const JsonMember& member : members) names.push_back(member.name);
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  return twice == names.end() ? std::string_view() : *twice;
+}
+
 // Builds the tree from SAX events on a stack of its own. A handler that returns false stops the
 // parser; `fault` then says why.
 class TreeBuilder {
@@ -104,14 +125,10 @@ class TreeBuilder {
     if (members.size() > limits::json_members_max) {
       return fail(ErrorCode::limit_exceeded, "an object has too many keys");
     }
-    std::vector<std::string_view> names;
-    names.reserve(members.size());
-    for (const JsonMember& member : members) names.push_back(member.name);
-    std::sort(names.begin(), names.end());
-    auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice != names.end()) {
+    const std::string_view twice = name_that_comes_twice(members);
+    if (twice.data() != nullptr) {
       return fail(ErrorCode::malformed_message,
-                  "duplicate key " + json_string(twice->substr(0, 100)));
+                  "duplicate key " + json_string(twice.substr(0, 100)));
     }
     return close();
   }
@@ -198,10 +215,21 @@ int utf8_length(unsigned char lead) {
   return 0;
 }
 
+// Where the ASCII that begins at `from` ends: eight bytes at a time.
+std::size_t ascii_length(std::string_view text, std::size_t from) {
+  std::uint64_t eight = 0;
+  for (; from + sizeof eight <= text.size(); from += sizeof eight) {
+    std::memcpy(&eight, text.data() + from, sizeof eight);
+    if ((eight & 0x8080808080808080U) != 0) break;
+  }
+  while (from < text.size() && static_cast<unsigned char>(text[from]) < 0x80) ++from;
+  return from;
+}
+
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < text.size();) {
+  for (std::size_t i = ascii_length(text, 0); i < text.size(); i = ascii_length(text, i)) {
     auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
     int length = utf8_length(byte(i));
     if (length == 0 || i + static_cast<std::size_t>(length) > text.size()) return false;

@@ -64,7 +64,12 @@ void append_value(std::string& out, const Json& value, bool sorted) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (char c : text) {
+  std::size_t from = 0;  // what needs no escape is copied as it is
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, from, at - from);
+    from = at + 1;
     switch (c) {
       case '"':
         out += "\\\"";
@@ -88,15 +93,12 @@ void append_json_string(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-          out += "0123456789abcdef"[c & 15];
-        } else {
-          out += c;
-        }
+        out += "\\u00";
+        out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+        out += "0123456789abcdef"[c & 15];
     }
   }
+  out.append(text, from);
   out += '"';
 }
 
