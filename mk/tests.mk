@@ -23,6 +23,7 @@ build/check-$(1): $(patsubst %.cpp,build/%.o,$(wildcard tests/faults/$(2)/*.cpp)
 -include $(patsubst %.cpp,build/%.d,$(wildcard tests/faults/$(2)/*.cpp))
 endef
 $(eval $(call fault_program,faults,points))
+$(eval $(call fault_program,crash,crash))
 
 # Not optimised: assertions by the hundred compile three times as fast, and what they test is.
 TEST_CXXFLAGS = $(CLIENT_CXXFLAGS) -O0
@@ -30,7 +31,7 @@ build/tests/%.o: tests/%.cpp mk/tests.mk
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_CXXFLAGS) $(EXTRA_CXXFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults
+tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash
 
 .PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-install \
 	check-upgrade check-operations check-sanitizers check-warnings lint format coverage demo \
@@ -82,5 +83,6 @@ bench: all stage build/bench/objectos-bench
 bench-gate: all stage build/bench/objectos-bench
 	$(call run_script,scripts/bench.sh,--gate $(NAME))
 check-faults: build/check-faults
+check-crash: build/check-crash
 check-faults check-restore check-crash check-traces fuzz soak: all stage
 	$(call run_script,tests/faults/$@.sh)

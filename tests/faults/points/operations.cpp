@@ -62,35 +62,24 @@ CREATE FUNCTION m(n int, object_ text, key_ text, operation_ text, data_ jsonb,
     || CASE WHEN original_ IS NULL THEN '{}' ELSE jsonb_build_object('original', original_) END $$;
 
 -- What is there. Exact: to the byte. Otherwise without what a second run makes anew.
-CREATE FUNCTION digest(exact boolean) RETURNS text LANGUAGE plpgsql AS $f$
-DECLARE
-  r record;
-  part text;
-  whole text := '';
-BEGIN
-  FOR r IN SELECT c.oid::regclass AS t, n.nspname AS s, c.relname FROM pg_class c
-             JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'r' AND n.nspname IN ('public', 'objectos_sync')
-            ORDER BY n.nspname, c.relname LOOP
-    CONTINUE WHEN NOT exact AND r.s = 'objectos_sync'
-      AND r.relname IN ('samples', 'state', 'partitions');
-    EXECUTE format('SELECT string_agg(%s, E''\n'' ORDER BY %1$s COLLATE "C") FROM %s t', CASE
+CREATE FUNCTION digest_query(exact boolean) RETURNS text LANGUAGE sql AS $f$
+  SELECT string_agg(format('SELECT %L || coalesce(string_agg(%s, E''\n''
+      ORDER BY %2$s COLLATE "C"), '''') || E''\n'' AS part FROM %s t', c.oid::regclass || ': ', CASE
       WHEN exact THEN 't::text'
-      WHEN r.s = 'public' THEN '(to_jsonb(t) - ''{_version,_modified_at}''::text[])::text'
+      WHEN n.nspname = 'public' THEN '(to_jsonb(t) - ''{_version,_modified_at}''::text[])::text'
       ELSE '(to_jsonb(t) - ''{sequence,xid,id,timestamp,version,conflict_id,opened_at,
         resolved_at,last_seen,checkpoint,server_version,client_version,reshaped_at,
         rekeyed_at,enabled_at,batch_end,detail,value_hash,
         pruned_at,high_water,forgotten_at}''::text[]
-        #- ''{data,conflict_id}'')::text' END, r.t) INTO part;
-    whole := whole || r.t || ': ' || coalesce(part, '') || E'\n';
-  END LOOP;
-  RETURN whole;
-END $f$;
+        #- ''{data,conflict_id}'')::text' END, c.oid::regclass), ' UNION ALL '
+      ORDER BY n.nspname, c.relname)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind = 'r' AND n.nspname IN ('public', 'objectos_sync')
+     AND (exact OR n.nspname = 'public' OR c.relname NOT IN ('samples', 'state', 'partitions')) $f$;
 -- Identity and settings of the session.
 CREATE FUNCTION bearings() RETURNS text LANGUAGE sql AS $$
   SELECT current_user || ' ' || md5(string_agg(name || '=' || setting, ',' ORDER BY name))
     FROM pg_settings WHERE name NOT LIKE 'objectos\_sync.%' $$;
-ALTER FUNCTION digest(boolean) SECURITY DEFINER;
 
 CREATE TABLE places (name text PRIMARY KEY, checkpoint text);
 GRANT SELECT ON places TO device;
@@ -182,8 +171,6 @@ std::vector<Operation> operations(Session& session) {
       {"push", push(plain), device},
       {"push of conflicts", push(conflicts), device},
       {"push that rejects", push(refused), device},
-      {"push_request",
-       verdict_columns + ("sync_push_request(" + quoted(request + plain + "}") + ")"), device},
       {"push_frame",
        "SELECT length(sync_push_frame(" +
            bytea_literal(objectos::encode_frame(request + conflicts + "}")) + ")) > 20",
