@@ -260,6 +260,7 @@ void inject_fault(const char* point) {
   const std::string_view what = setting.substr(0, colon);
   if (what == "bad_alloc") throw std::bad_alloc();
   if (what == "exception") throw std::runtime_error("injected exception");
+  if (what == "internal") throw SyncError("OS000", "injected internal error");
   if (what == "error") pg_call([] { elog(ERROR, "injected error"); });
 }
 

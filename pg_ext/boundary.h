@@ -110,7 +110,7 @@ auto pg_call(Step&& step) -> decltype(step()) {
 void check_interrupts();
 
 // Debug aid: throws std::bad_alloc (value "bad_alloc:<point>"), std::runtime_error
-// ("exception:<point>") or an ERROR
+// ("exception:<point>"), an internal error of ours ("internal:<point>") or an ERROR
 // ("error:<point>") when the superuser-only setting objectos_sync.inject_fault names this point.
 void inject_fault(const char* point);
 

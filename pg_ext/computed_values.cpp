@@ -12,14 +12,6 @@ namespace objectos::server {
 
 namespace {
 
-// Connections, transactions, resources, cancel and shutdown, I/O, faults: no fault of a function.
-bool ends_the_push(const std::string& sqlstate) {
-  for (const char* state_class : {"08", "40", "53", "57", "58", "F0", "XX"}) {
-    if (sqlstate.compare(0, 2, state_class) == 0) return true;
-  }
-  return sqlstate == "55P03";  // lock_timeout
-}
-
 [[noreturn]] void reject(const PushItem& item, const MergeCall& call, const std::string& message) {
   throw MutationRejected{rejected(item.entry->id, "user_error", "", message,
                                   "See docs/conflicts.md for what a merge function returns.",

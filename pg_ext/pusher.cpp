@@ -150,6 +150,7 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
   std::vector<std::string> key_texts;
   std::string field;
   const auto work = [&] {
+    inject_fault("push_values");
     prepare_mutation(*object, *entry.mutation, now_us(), item.edit, key_texts, field);
   };
   try {
@@ -159,6 +160,7 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
       work();
     }
   } catch (const SyncError& error) {
+    if (ends_the_push(error.sqlstate())) throw;
     item.verdict = rejected(entry.id, error, field);
   } catch (const ProtocolError& error) {
     item.verdict = rejected(entry.id, error);

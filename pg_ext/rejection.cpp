@@ -24,6 +24,13 @@ bool rejects_its_group(const std::string& sqlstate) noexcept {
   return sqlstate.compare(0, 2, "22") == 0 || sqlstate.compare(0, 2, "23") == 0;
 }
 
+bool ends_the_push(const std::string& sqlstate) noexcept {
+  for (const char* state_class : {"08", "40", "53", "57", "58", "F0", "XX"}) {
+    if (sqlstate.compare(0, 2, state_class) == 0) return true;
+  }
+  return sqlstate == "OS000" || sqlstate == "55P03";  // lock_timeout
+}
+
 Verdict rejected(const std::string& mutation_id, const std::string& reason,
                  const std::string& sqlstate, const std::string& message, const std::string& hint,
                  const std::string& field) {

@@ -12,6 +12,9 @@ namespace objectos::server {
 // SQLSTATE classes 22 and 23, 42501, 44000 and P0001. Anything else (cancel, timeout, resources,
 // 40xxx) ends the push.
 bool rejects_its_group(const std::string& sqlstate) noexcept;
+// Connections, transactions, resources, cancel and shutdown, I/O, faults of PostgreSQL's or ours:
+// no fault of a mutation or a function, whatever else rejects it.
+bool ends_the_push(const std::string& sqlstate) noexcept;
 
 Verdict rejected(const std::string& mutation_id, const std::string& reason,
                  const std::string& sqlstate, const std::string& message,

@@ -38,8 +38,8 @@ void define_settings() {
       nullptr, nullptr);
   DefineCustomStringVariable(
       "objectos_sync.inject_fault", "Debug aid: fail at a named point, as kind:point.",
-      "Kinds are bad_alloc, exception and error; empty means never.", &inject_fault_setting, "",
-      PGC_SUSET, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+      "Kinds are bad_alloc, exception, internal and error; empty means never.",
+      &inject_fault_setting, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
   define_fault_settings();
   reserve_setting_prefix("objectos_sync");
 }

@@ -83,7 +83,10 @@ std::string change_of_schema(Dice& dice) {
       "SELECT sync_enable('mixed', 'function:public.joined')",
       "BEGIN; DROP EXTENSION objectos_sync; ROLLBACK",
       "BEGIN; DROP SCHEMA objectos_sync CASCADE; ROLLBACK",
-      // The calls disable them.
+      // The calls take rights away, and disable.
+      "SELECT sync_grant('alice'), sync_grant('bob')",
+      "SELECT sync_grant('alice'), sync_grant('bob')",
+      "SELECT sync_grant('alice'), sync_grant('bob')",
       "SELECT sync_enable('notes')",
       "SELECT sync_enable('counts', 'merge', '{\"hits\": \"counter\", \"tags\": \"set\"}')",
       "SELECT sync_enable('clocked', 'lww')",

@@ -139,6 +139,8 @@ SET objectos_sync.inject_fault = 'exception:push_judge';
 SELECT * FROM verdicts('late', '[' || note(50, '{"body":"fast"}') || ']');
 SET objectos_sync.inject_fault = 'error:push_judge';
 SELECT * FROM verdicts('late', '[' || note(50, '{"body":"fast"}') || ']');
+SET objectos_sync.inject_fault = 'internal:push_values';
+SELECT * FROM verdicts('late', '[' || note(50, '{"body":"fast"}') || ']');
 SET objectos_sync.inject_fault = 'bad_alloc:push_store';
 SELECT * FROM verdicts('late', '[' || note(50, '{"body":"fast"}') || ']');
 SET objectos_sync.inject_fault = 'error:log_flush';
