@@ -44,7 +44,7 @@ suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e
 suite install tests/install/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
-suite soak env COUNT=50000 tests/faults/soak.sh
+suite soak env COUNT=20000 tests/faults/soak.sh
 suite crash env COUNT=5000 SEED=1 tests/faults/check-crash.sh
 suite faults env STRIDE=50 ERRORS=1000 tests/faults/check-faults.sh
 suite restore tests/operations/restore.sh
