@@ -56,6 +56,10 @@ inline constexpr std::size_t checkpoint_bytes_max = std::size_t{4} << 20;
 // Below this, a message is compressed against the dictionary; a larger one soon is its own.
 inline constexpr std::size_t frame_dictionary_bytes_max = std::size_t{16} << 10;
 
+// What a frame from the server may grow to on the client: sixteen times a page's values, so that
+// every record that a request could carry passes, whatever it weighs; a bomb does not.
+inline constexpr std::size_t response_bytes_max = std::size_t{256} << 20;
+
 // zstd's level of frames: higher ones take twice the time for a few per cent of these messages.
 inline constexpr int frame_compression_level = 1;
 

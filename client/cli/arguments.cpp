@@ -47,6 +47,13 @@ const VerbHelp* find_verb(const std::string& verb) {
   throw Error(ErrorClass::usage, "usage", message, {}, "See objectos-sync --help.");
 }
 
+Frames frames_of(const std::string& text) {
+  if (text == "auto") return Frames::automatic;
+  if (text == "on") return Frames::on;
+  if (text == "off") return Frames::off;
+  refuse("--frames takes auto, on or off.");
+}
+
 void check(const Arguments& arguments) {
   if (arguments.help || arguments.version) return;
   if (arguments.verb.empty()) refuse("No command was given.");
@@ -92,6 +99,8 @@ Arguments parse_arguments(int argc, char** argv) {
       arguments.version = true;
     } else if (text == "--server") {
       arguments.server = value();
+    } else if (text == "--frames") {
+      arguments.frames = frames_of(value());
     } else if (text == "--values") {
       arguments.values = value();
     } else {
@@ -122,6 +131,7 @@ std::string help_text(const std::string& name) {
   text +=
       "\noptions:\n"
       "  --server S   connect to S instead of the server the file was cloned from\n"
+      "  --frames F   on, off, or auto: compressed over a network, plain over a unix socket\n"
       "  --json       one JSON document on standard output\n"
       "  --quiet      no progress, no list of verdicts\n"
       "  --help, --version\n"

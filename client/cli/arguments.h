@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "objectos/types.h"
+
 namespace objectos::cli {
 
 struct Arguments {
@@ -11,6 +13,7 @@ struct Arguments {
   std::vector<std::string> operands;
   std::string server;  // --server
   std::string values;  // --values (resolve)
+  Frames frames = Frames::automatic;
   bool json = false;
   bool force = false;
   bool quiet = false;

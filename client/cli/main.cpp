@@ -43,6 +43,7 @@ int run(const Arguments& arguments, Output& output) {
   bool clone = arguments.verb == "clone";
   options.database = arguments.operands[clone ? 1 : 0];
   options.server = clone ? arguments.operands[0] : arguments.server;
+  options.frames = arguments.frames;
   SyncEngine engine(options);
   if (arguments.verb == "status") {
     output.status(engine.status());

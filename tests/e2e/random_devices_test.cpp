@@ -124,8 +124,9 @@ class RandomWorld {
   }
   void sync(const std::string& file, bool kill) {
     std::string fault = kill ? pick(kFaults) : "";
-    step(short_name(file) + "sync " + fault);
-    Ended ended = command("sync " + shell_quoted(file), fault);
+    const std::string way = chance(50) ? "sync --frames on " : "sync ";
+    step(short_name(file) + way + fault);
+    Ended ended = command(way + shell_quoted(file), fault);
     bool done = ended.code == 0 || ended.code == 3 || ended.code == 4;
     CHECK_MESSAGE((done || (kill && ended.signal == SIGKILL)), ended.output);
     sound(file);

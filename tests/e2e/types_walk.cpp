@@ -166,10 +166,11 @@ TEST_CASE("a pulled value pushed to another record is the same value in PostgreS
 }
 
 // trap: exact-values
-TEST_CASE("values carried through a client's SQLite file come back the same") {
+TEST_CASE("values carried through a client's SQLite file and frames come back the same") {
   World& world = World::get();
   const RemoveFiles cleanup;
-  objectos::SyncEngine engine({.database = file_path(), .server = World::conninfo});
+  objectos::SyncEngine engine(
+      {.database = file_path(), .server = World::conninfo, .frames = objectos::Frames::on});
   engine.clone();
   {
     PlainFile file(file_path());

@@ -69,6 +69,7 @@ TEST_CASE("docs/limits.md gives every limit its value") {
       LIMIT(label_bytes_max),
       LIMIT(checkpoint_bytes_max),
       LIMIT(frame_dictionary_bytes_max),
+      LIMIT(response_bytes_max),
       LIMIT(frame_compression_level),
       LIMIT(frame_window_log_max),
 #undef LIMIT

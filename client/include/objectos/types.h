@@ -114,6 +114,10 @@ struct SyncResult {
   bool resynced = false;     // the replica was read anew (queue kept)
 };
 
+// How pulls and pushes travel: as compressed frames, a sixth of the bytes, or as plain rows, less
+// work on both sides. automatic: rows over a unix socket, frames over a network.
+enum class Frames { automatic, on, off };
+
 enum class LogLevel { debug, info, warning, error };
 
 }  // namespace objectos

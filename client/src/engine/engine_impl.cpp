@@ -163,7 +163,7 @@ Transport& SyncEngine::Impl::transport() {
       throw Error(ErrorClass::usage, "no_server", "No server was named.", {},
                   "Give a connection string like postgresql:///crm.");
     }
-    auto made = make_pg_transport(server, options_.timing.connect_timeout);
+    auto made = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
     std::lock_guard lock(transport_mutex_);
     transport_ = std::move(made);
   }

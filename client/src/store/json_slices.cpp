@@ -148,11 +148,16 @@ RawMembers json_members(std::string_view text) {
 }
 
 std::vector<std::string> json_elements(std::string_view text) {
+  const std::vector<std::string_view> views = json_views(text);
+  return {views.begin(), views.end()};
+}
+
+std::vector<std::string_view> json_views(std::string_view text) {
   Scanner scan(text);
-  std::vector<std::string> elements;
+  std::vector<std::string_view> elements;
   scan.need('[');
   if (!scan.take(']')) {
-    do elements.emplace_back(scan.value());
+    do elements.push_back(scan.value());
     while (scan.take(','));
     scan.need(']');
   }

@@ -34,8 +34,9 @@ class JsonSlices {
   std::deque<std::string> unescaped_;
 };
 
-RawMembers json_members(std::string_view text);                 // of an object
-std::vector<std::string> json_elements(std::string_view text);  // of an array
+RawMembers json_members(std::string_view text);                   // of an object
+std::vector<std::string> json_elements(std::string_view text);    // of an array
+std::vector<std::string_view> json_views(std::string_view text);  // the same, as views into it
 std::string json_unquote(
     std::string_view raw);  // a JSON string's content; other values as they are
 std::string json_object(const RawMembers& members);

@@ -1,6 +1,7 @@
 #include "transport/pg_connection.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <vector>
@@ -140,13 +141,17 @@ void PgConnection::drain() noexcept {
   }
 }
 
-void PgConnection::send(const std::string& sql, std::initializer_list<PgParameter> parameters) {
+void PgConnection::prepare_to_send() {
   check_not_cancelled();
   if (connection_ == nullptr) {
     throw Error(ErrorClass::transient, "08003", "There is no connection to the server.", {},
                 default_hint(""));
   }
   drain();
+}
+
+void PgConnection::send(const std::string& sql, std::initializer_list<PgParameter> parameters) {
+  prepare_to_send();
   std::vector<const char*> values;
   for (const PgParameter& value : parameters) {
     values.push_back(value ? value->c_str() : nullptr);
@@ -156,6 +161,37 @@ void PgConnection::send(const std::string& sql, std::initializer_list<PgParamete
     throw_connection_error("send to");
   }
   unanswered_ = true;
+}
+
+void PgConnection::send_binary(const std::string& sql,
+                               std::initializer_list<PgParameter> parameters,
+                               const std::string* bytes) {
+  prepare_to_send();
+  std::vector<const char*> values;
+  for (const PgParameter& value : parameters) values.push_back(value ? value->c_str() : nullptr);
+  std::vector<int> lengths(values.size(), 0), formats(values.size(), 0);
+  if (bytes != nullptr) {
+    values.push_back(bytes->data());
+    lengths.push_back(static_cast<int>(bytes->size()));
+    formats.push_back(1);
+  }
+  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                        values.data(), lengths.data(), formats.data(), 1) == 0) {
+    throw_connection_error("send to");
+  }
+  unanswered_ = true;
+}
+
+bool PgConnection::over_unix_socket() const noexcept {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  return getsockname(PQsocket(connection_), reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+         address.ss_family == AF_UNIX;
+}
+
+bool PgConnection::server_speaks_utf8() const noexcept {
+  const char* encoding = PQparameterStatus(connection_, "server_encoding");
+  return encoding != nullptr && std::string_view(encoding) == "UTF8";
 }
 
 PgResult PgConnection::query(const std::string& sql,

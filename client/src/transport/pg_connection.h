@@ -38,14 +38,20 @@ class PgConnection {
   // what was sent before and was not received.
   void send(const std::string& sql, std::initializer_list<PgParameter> parameters = {});
   PgResult receive();
+  // As send(), with the answer's values in binary; `bytes` is one more parameter, a bytea.
+  void send_binary(const std::string& sql, std::initializer_list<PgParameter> parameters,
+                   const std::string* bytes = nullptr);
   void copy_out(const std::string& sql, const std::function<void(std::string_view)>& on_bytes);
   // Best effort, for clean-up: false when it failed.
   bool try_command(const char* sql) noexcept;
+  bool over_unix_socket() const noexcept;
+  bool server_speaks_utf8() const noexcept;  // its own encoding, not the connection's
   std::string quote_identifier(const std::string& name);
   void cancel() noexcept;
   void allow() noexcept { cancelled_ = false; }
 
  private:
+  void prepare_to_send();
   void drain() noexcept;
   void wait_connected();
   void check_not_cancelled() const;

@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "engine/error_classes.h"
+#include "protocol/frame.h"
+#include "transport/frame_messages.h"
 #include "transport/pg_connection.h"
 
 namespace objectos {
@@ -79,13 +81,17 @@ class PgPage final : public PullPage {
 
 class PgTransport final : public Transport {
  public:
-  PgTransport(const std::string& conninfo, std::chrono::milliseconds timeout)
-      : connection_(conninfo, timeout) {}
+  PgTransport(const std::string& conninfo, std::chrono::milliseconds timeout, Frames frames)
+      : connection_(conninfo, timeout), frames_(frames) {}
 
   void connect() override {
     if (!connection_.open()) return;
     PgResult found = connection_.query(
-        "SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n "
+        "SELECT n.nspname, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_proc p "
+        "WHERE p.pronamespace = n.oid AND (p.proname, pg_catalog.oidvectortypes(p.proargtypes)) IN "
+        "(('sync_pull_frame', 'text, text, integer, bigint'), ('sync_push_frame', 'bytea')) "
+        "AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) "
+        "FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n "
         "ON n.oid = e.extnamespace WHERE e.extname = 'objectos_sync'");
     if (PQntuples(found.get()) == 0) {
       connection_.close();
@@ -95,6 +101,9 @@ class PgTransport final : public Transport {
                   "SELECT sync_enable('your_table');");
     }
     schema_ = connection_.quote_identifier(PQgetvalue(found.get(), 0, 0)) + ".";
+    const bool wanted =
+        frames_ == Frames::on || (frames_ == Frames::automatic && !connection_.over_unix_socket());
+    framed_ = wanted && number_at(found.get(), 0, 1) == 2 && connection_.server_speaks_utf8();
   }
 
   void disconnect() noexcept override { connection_.close(); }
@@ -108,10 +117,19 @@ class PgTransport final : public Transport {
   std::string schema() override { return scalar("SELECT " + schema_ + "sync_schema()", {}); }
 
   void request_push(const std::string& client_id, const std::string& mutations_json) override {
-    connection_.send(select_verdicts("sync_push($1::text, $2::json)"), {client_id, mutations_json});
+    if (!framed_) {
+      connection_.send(select_verdicts("sync_push($1::text, $2::json)"),
+                       {client_id, mutations_json});
+      return;
+    }
+    const std::string frame = encode_frame(push_message(client_id, mutations_json));
+    connection_.send_binary("SELECT " + schema_ + "sync_push_frame($1::bytea)", {}, &frame);
   }
 
-  std::vector<VerdictRow> receive_push() override { return verdicts(connection_.receive()); }
+  std::vector<VerdictRow> receive_push() override {
+    if (framed_) return verdicts_of_message(receive_frame());
+    return verdicts(connection_.receive());
+  }
 
   // What an acknowledgement says, the next one says again: it need not wait for the server's disk.
   void request_ack(const std::string& ack_json) override {
@@ -128,13 +146,20 @@ class PgTransport final : public Transport {
 
   void request_page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
                     std::int64_t confirmed) override {
-    connection_.send(
-        std::string("SELECT ") + PgPage::columns + " FROM " + schema_ +
-            "sync_pull($1::text, $2::text, $3::int, $4::bigint)",
-        {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)});
+    const std::string arguments = "($1::text, $2::text, $3::int, $4::bigint)";
+    const std::initializer_list<PgParameter> values = {
+        client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)};
+    if (framed_) {
+      connection_.send_binary("SELECT " + schema_ + "sync_pull_frame" + arguments, values);
+    } else {
+      connection_.send(
+          std::string("SELECT ") + PgPage::columns + " FROM " + schema_ + "sync_pull" + arguments,
+          values);
+    }
   }
 
   std::unique_ptr<PullPage> receive_page() override {
+    if (framed_) return page_of_message(receive_frame());
     return std::make_unique<PgPage>(connection_.receive());
   }
 
@@ -178,6 +203,12 @@ class PgTransport final : public Transport {
   void allow() noexcept override { connection_.allow(); }
 
  private:
+  std::string receive_frame() {
+    const PgResult result = connection_.receive();
+    return open_answer(PQntuples(result.get()) == 1 ? view_at(result.get(), 0, 0)
+                                                    : std::string_view());
+  }
+
   std::string scalar(const std::string& sql, std::initializer_list<PgParameter> parameters) {
     PgResult result = connection_.query(sql, parameters);
     if (PQntuples(result.get()) != 1) {
@@ -210,6 +241,8 @@ class PgTransport final : public Transport {
 
   PgConnection connection_;
   std::string schema_;
+  const Frames frames_;
+  bool framed_ = false;  // on this connection
 };
 
 struct OptionsFree {
@@ -219,8 +252,9 @@ struct OptionsFree {
 }  // namespace
 
 std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo,
-                                             std::chrono::milliseconds connect_timeout) {
-  return std::make_unique<PgTransport>(conninfo, connect_timeout);
+                                             std::chrono::milliseconds connect_timeout,
+                                             Frames frames) {
+  return std::make_unique<PgTransport>(conninfo, connect_timeout, frames);
 }
 
 std::string conninfo_without_password(const std::string& conninfo) {
