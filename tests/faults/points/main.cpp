@@ -51,7 +51,7 @@ class Trial {
     // Where a new session fills its caches, each tells something else.
     if (way_.cold && there_are <= 60) stride = 1;
     for (long n = 1; findings_.wrong.empty(); n += stride) {
-      if (n > cap) return fail("there is no end of them"), findings_;
+      if (n > cap + stride) return fail("there is no end of them"), findings_;
       if (!fail_at(n)) break;
     }
     return findings_;
