@@ -210,6 +210,22 @@ void LogWriter::index_batch() {
   }
 }
 
+namespace {
+
+constexpr int rows_that_fill_pages = 100;
+constexpr Size roomy_page = BLCKSZ / 2;
+
+// Runs inside a guard. Many rows go to new pages, unless pages were emptied by pruning. Left to
+// itself the heap would look for room for one row at a time, and find it at the end of every older
+// page: one row each, the whole page read, dirtied and written to the WAL for it.
+int insert_options(Relation log, int rows) {
+  if (rows < rows_that_fill_pages) return 0;
+  if (GetPageWithFreeSpace(log, roomy_page) != InvalidBlockNumber) return 0;
+  return TABLE_INSERT_SKIP_FSM;
+}
+
+}  // namespace
+
 void LogWriter::flush() {
   if (count_ == 0) return;
   inject_fault("log_flush");
@@ -221,8 +237,8 @@ void LogWriter::flush() {
     slots[0]->tts_isnull[log_batch_end] = false;
     slots[0]->tts_values[log_batch_end] = Int64GetDatum(sequences_[count_ - 1]);
     for (int i = 0; i < count_; ++i) ExecStoreVirtualTuple(slots[i]);
-    table_multi_insert(relation, slots, count_, GetCurrentCommandId(true), 0,
-                       static_cast<BulkInsertState>(bulk_));
+    table_multi_insert(relation, slots, count_, GetCurrentCommandId(true),
+                       insert_options(relation, count_), static_cast<BulkInsertState>(bulk_));
     MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
     index_batch();
     for (int i = 0; i < count_; ++i) ExecClearTuple(slots[i]);

@@ -41,6 +41,7 @@ extern "C" {
 #include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
 #include "storage/bufmgr.h"
+#include "storage/freespace.h"
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"

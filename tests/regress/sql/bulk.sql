@@ -2,7 +2,8 @@
 SET client_min_messages = warning;
 CREATE TABLE notes (id int PRIMARY KEY, title text, size int);
 SELECT sync_enable('notes');
-DELETE FROM objectos_sync.mutations;
+TRUNCATE objectos_sync.mutations;
+ALTER TABLE objectos_sync.mutations SET (autovacuum_enabled = off); -- it would offer room in the middle of the test
 CREATE VIEW log AS SELECT * FROM objectos_sync.mutations WHERE operation <> 'schema';
 
 -- a statement's sequences follow one another, over more than two batches, and the next one's are higher
@@ -19,6 +20,13 @@ SELECT count(*), count(DISTINCT sequence), min(sequence) > :newest AS higher FRO
 SELECT max(sequence) AS newest FROM log \gset
 UPDATE notes SET title = 'single, too' WHERE id = 0;
 SELECT sequence > :newest AS higher FROM log ORDER BY sequence DESC LIMIT 1;
+
+-- the log rows of a long statement do not fill up the ends of older pages, one row each
+INSERT INTO notes SELECT i, repeat('wide ', 60), i FROM generate_series(3001, 4000) i;
+SELECT max(sequence) AS newest FROM log \gset
+UPDATE notes SET size = 1 WHERE id BETWEEN 3001 AND 4000;
+SELECT count(DISTINCT (ctid::text::point)[0]) < 40 AS few_pages FROM objectos_sync.mutations WHERE sequence > :newest;
+DELETE FROM notes WHERE id > 3000;
 
 -- every row has a version of its own, above the one it had, and that of its newest log row
 CREATE TABLE before AS SELECT id, _version FROM notes;
@@ -69,6 +77,7 @@ SELECT id, title, size, tail, _modified_by = current_user AS me FROM notes WHERE
 SELECT record_id, data FROM (SELECT * FROM log ORDER BY sequence DESC LIMIT 4) l ORDER BY record_id::int;
 
 SELECT sync_disable('notes');
+ALTER TABLE objectos_sync.mutations RESET (autovacuum_enabled);
 DELETE FROM objectos_sync.mutations;
 DROP TABLE notes, before;
 DROP FUNCTION touch, write_as, shout;
