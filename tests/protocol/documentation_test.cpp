@@ -54,24 +54,12 @@ TEST_CASE("docs/limits.md gives every limit its value") {
   CHECK(documented.size() == declared);
   const std::map<std::string, unsigned long long> limits = {
 #define LIMIT(name) {"`" #name "`", static_cast<unsigned long long>(objectos::limits::name)}
-      LIMIT(protocol_version),
-      LIMIT(request_bytes_max),
-      LIMIT(string_bytes_max),
-      LIMIT(json_depth_max),
-      LIMIT(json_members_max),
-      LIMIT(mutations_per_push_max),
-      LIMIT(page_mutations_max),
-      LIMIT(page_mutations_default),
-      LIMIT(page_bytes),
-      LIMIT(record_id_bytes_max),
-      LIMIT(name_bytes_max),
-      LIMIT(client_id_bytes_max),
-      LIMIT(label_bytes_max),
-      LIMIT(checkpoint_bytes_max),
-      LIMIT(frame_dictionary_bytes_max),
-      LIMIT(response_bytes_max),
-      LIMIT(frame_compression_level),
-      LIMIT(frame_window_log_max),
+      LIMIT(protocol_version),    LIMIT(request_bytes_max),       LIMIT(string_bytes_max),
+      LIMIT(json_depth_max),      LIMIT(json_members_max),        LIMIT(mutations_per_push_max),
+      LIMIT(page_mutations_max),  LIMIT(page_mutations_default),  LIMIT(page_bytes),
+      LIMIT(record_id_bytes_max), LIMIT(name_bytes_max),          LIMIT(client_id_bytes_max),
+      LIMIT(label_bytes_max),     LIMIT(checkpoint_bytes_max),    LIMIT(frame_dictionary_bytes_max),
+      LIMIT(response_bytes_max),  LIMIT(frame_compression_level), LIMIT(frame_window_log_max),
 #undef LIMIT
   };
   CHECK(limits.size() == declared);
