@@ -46,7 +46,7 @@ suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
 suite soak env COUNT=20000 tests/faults/soak.sh
 suite crash env COUNT=5000 SEED=1 tests/faults/check-crash.sh
-suite faults env STRIDE=100 COLD=0 ERRORS=500 tests/faults/check-faults.sh
+suite faults env STRIDE=100 COLD=0 ERRORS=2000 tests/faults/check-faults.sh
 suite restore tests/operations/restore.sh
 
 [ "$failed" -eq 0 ] || echo "failed: ${broken[*]} (see build/check/)"

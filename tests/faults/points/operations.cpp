@@ -222,17 +222,17 @@ std::vector<Operation> operations(Session& session) {
        "SET LOCAL session_replication_role = replica; INSERT INTO counts VALUES (9, 9, NULL);"
        "UPDATE counts SET hits = 0; DELETE FROM counts WHERE id = 1",
        owner},
-      {"enable", "SELECT sync_enable('later', 'merge', '{\"v\": \"lww\"}')", owner},
-      {"disable", "SELECT sync_disable('parts')", owner},
+      {"enable", "SELECT sync_enable('later', 'merge', '{\"v\": \"lww\"}')", owner, "BEGIN", true},
+      {"disable", "SELECT sync_disable('parts')", owner, "BEGIN", true},
       {"alter table",
        "ALTER TABLE notes ADD extra int DEFAULT 5; ALTER TABLE notes RENAME body TO content;"
        "ALTER TABLE counts ALTER hits TYPE bigint",
-       owner},
+       owner, "BEGIN", true},
       {"new partition",
        "CREATE TABLE parts_next PARTITION OF parts FOR VALUES FROM ('2040-01-01') TO "
        "('2050-01-01')",
-       owner},
-      {"drop table", "DROP TABLE cards; DROP TABLE parts_old", owner},
+       owner, "BEGIN", true},
+      {"drop table", "DROP TABLE cards; DROP TABLE parts_old", owner, "BEGIN", true},
   };
 }
 

@@ -13,6 +13,7 @@ struct Operation {
   std::string sql;   // its rows say the same each time it is run
   std::string role;  // who runs it
   std::string begin = "BEGIN";
+  bool is_ddl = false;
 };
 
 // Makes objects, clients, verdicts, a log and an open conflict in the session's empty database.
