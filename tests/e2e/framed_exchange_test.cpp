@@ -36,7 +36,8 @@ std::vector<std::string> lines_of(const objectos::PullPage& page) {
     const objectos::PullRow row = page.row(i);
     std::string line(row.kind);
     if (row.kind == "acknowledgement") line += ' ' + std::string(row.id);
-    for (const auto text : {row.object, row.record_id, row.operation, row.tag, row.checkpoint})
+    // Not the checkpoint: it names the WAL's position, which others move on.
+    for (const auto text : {row.object, row.record_id, row.operation, row.tag})
       line += '|' + std::string(row.kind == "conflict" ? "" : text);
     if (row.kind != "acknowledgement") line += '|' + std::string(row.data);
     if (row.version) line += '|' + std::to_string(*row.version);
