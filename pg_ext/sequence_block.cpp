@@ -36,13 +36,14 @@ std::int64_t draw_sequence_block(Oid sequence_relid, std::int64_t count) {
     UnlockReleaseBuffer(buffer);
     throw SyncError("2200H", "a sequence of objectos_sync has reached its end");
   }
-  START_CRIT_SECTION();
+  // PostgreSQL's macros increment a volatile, which C++20 deprecates.
+  CritSectionCount = CritSectionCount + 1;
   MarkBufferDirty(buffer);
   state->last_value = first + count - 1;
   state->is_called = true;
   state->log_cnt = 0;
   log_sequence(sequence, buffer, tuple);
-  END_CRIT_SECTION();
+  CritSectionCount = CritSectionCount - 1;
   UnlockReleaseBuffer(buffer);
   relation_close(sequence, NoLock);
   return first;

@@ -196,7 +196,7 @@ class TreeBuilder {
 
 // RapidJSON takes what its allocator gives without looking at it, a null pointer too.
 struct ThrowingAllocator {
-  static constexpr bool kNeedFree = true;
+  [[maybe_unused]] static constexpr bool kNeedFree = true;
   void* Malloc(std::size_t bytes) { return bytes == 0 ? nullptr : ::operator new(bytes); }
   void* Realloc(void* block, std::size_t bytes, std::size_t new_bytes) {
     void* grown = Malloc(new_bytes);
