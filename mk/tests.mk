@@ -25,15 +25,22 @@ endef
 $(eval $(call fault_program,faults,points))
 $(eval $(call fault_program,crash,crash))
 
+# The C API, used by a program in C.
+build/test-c-api: build/tests/c_api/main.o $(LIB_STATIC)
+	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
+build/tests/c_api/main.o: tests/c_api/main.c client/include/objectos/objectos.h mk/tests.mk
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -pedantic -Wall -Wextra -g $(EXTRA_CXXFLAGS) -Iclient/include -c -o $@ $<
+
 # Not optimised: assertions by the hundred compile three times as fast, and what they test is.
 TEST_CXXFLAGS = $(CLIENT_CXXFLAGS) -O0
 build/tests/%.o: tests/%.cpp mk/tests.mk
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_CXXFLAGS) $(EXTRA_CXXFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash
+tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash build/test-c-api
 
-.PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-install \
+.PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-c-api check-install \
 	check-upgrade check-operations check-sanitizers check-warnings lint format coverage demo \
 	bench bench-gate \
 	check-faults check-restore check-crash check-traces fuzz soak
@@ -51,6 +58,8 @@ check-regress: stage
 	scripts/run-regress.sh regress $(TESTS)
 check-isolation: stage
 	scripts/run-regress.sh isolation $(TESTS)
+check-c-api: build/test-c-api all stage
+	scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 check-install: all
 	tests/install/run.sh
 

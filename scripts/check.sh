@@ -41,6 +41,7 @@ suite client build/test-client
 suite regress scripts/run-regress.sh regress
 suite isolation scripts/run-regress.sh isolation
 suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e
+suite c-api scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 suite install tests/install/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh

@@ -6,52 +6,11 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "protocol/message_fields.h"
+#include "engine/public_json.h"
 
 namespace objectos::cli {
 
 namespace {
-
-Json embedded(const std::string& text) {
-  if (text.empty()) return {};
-  try {
-    return parse_json(text);
-  } catch (const std::exception&) {
-    return Json::string(text);
-  }
-}
-
-Json to_json(const Verdict& verdict) {
-  Json json = Json::object();
-  json.set("mutation_id", Json::string(verdict.mutation_id));
-  json.set("object", Json::string(verdict.object));
-  json.set("record_id", Json::string(verdict.record_id));
-  json.set("operation", Json::string(verdict.operation));
-  json.set("status", Json::string(verdict.status));
-  json.set("duplicate", Json::boolean(verdict.duplicate));
-  json.set("version", integer_or_null(verdict.version));
-  json.set("reason", text_or_null(verdict.reason));
-  json.set("resolution", text_or_null(verdict.resolution));
-  json.set("detail", embedded(verdict.detail));
-  return json;
-}
-
-Json to_json(const Status& status) {
-  Json json = Json::object();
-  json.set("complete", Json::boolean(status.complete));
-  json.set("pending", Json::integer(status.pending));
-  json.set("conflicts", Json::integer(status.conflicts));
-  json.set("rejections", Json::integer(status.rejections));
-  json.set("last_sync", text_or_null(status.last_sync));
-  json.set("server", text_or_null(status.server));
-  json.set("user_id", text_or_null(status.user_id));
-  json.set("client_id", text_or_null(status.client_id));
-  json.set("epoch", text_or_null(status.epoch));
-  Json objects = Json::array();
-  for (const std::string& object : status.objects) objects.push_back(Json::string(object));
-  json.set("objects", objects);
-  return json;
-}
 
 void print(const Json& json) {
   std::cout << write_json(json) << '\n';
@@ -106,7 +65,7 @@ void Output::verdict_line(const Verdict& verdict) const {
   if (!verdict.resolution.empty()) std::cout << "  -> " << verdict.resolution;
   if (verdict.duplicate) std::cout << "  [seen before]";
   std::cout << '\n';
-  Json detail = embedded(verdict.detail);
+  Json detail = embedded_json(verdict.detail);
   if (const Json* message = detail.find("message")) {
     std::cout << "      " << text_of(*message) << '\n';
   }
@@ -124,13 +83,7 @@ void Output::verdict_line(const Verdict& verdict) const {
 
 void Output::result(const SyncResult& result, const Status& status) {
   if (json_) {
-    Json json = Json::object();
-    Json verdicts = Json::array();
-    for (const Verdict& verdict : result.verdicts) verdicts.push_back(to_json(verdict));
-    json.set("verdicts", verdicts);
-    json.set("pulled", Json::integer(result.pulled));
-    json.set("changes", Json::integer(result.changes));
-    json.set("resynced", Json::boolean(result.resynced));
+    Json json = to_json(result);
     json.set("status", to_json(status));
     return print(json);
   }
@@ -167,21 +120,7 @@ void Output::pending(const std::vector<PendingMutation>& list) {
     if (list.empty()) std::cout << "Nothing is queued.\n";
     return;
   }
-  Json all = Json::array();
-  for (const PendingMutation& m : list) {
-    Json json = Json::object();
-    json.set("id", Json::string(m.id));
-    json.set("client_sequence", Json::integer(m.client_sequence));
-    json.set("object", Json::string(m.object));
-    json.set("record_id", Json::string(m.record_id));
-    json.set("operation", Json::string(m.operation));
-    json.set("data", embedded(m.data));
-    json.set("timestamp", Json::string(m.timestamp));
-    json.set("version", integer_or_null(m.version));
-    json.set("state", Json::string(m.state));
-    all.push_back(json);
-  }
-  print(all);
+  print(to_json(list));
 }
 
 void Output::conflicts(const std::vector<Conflict>& list) {
@@ -194,20 +133,7 @@ void Output::conflicts(const std::vector<Conflict>& list) {
     if (list.empty()) std::cout << "No conflict is open.\n";
     return;
   }
-  Json all = Json::array();
-  for (const Conflict& c : list) {
-    Json json = Json::object();
-    json.set("conflict_id", Json::string(c.conflict_id));
-    json.set("mutation_id", text_or_null(c.mutation_id));
-    json.set("object", Json::string(c.object));
-    json.set("record_id", Json::string(c.record_id));
-    json.set("reason", Json::string(c.reason));
-    json.set("base", embedded(c.base));
-    json.set("client", embedded(c.client));
-    json.set("server", embedded(c.server));
-    all.push_back(json);
-  }
-  print(all);
+  print(to_json(list));
 }
 
 void Output::verdict(const Verdict& verdict) {
@@ -228,12 +154,7 @@ void Output::done(const std::string& sentence) {
 void Output::error(const Error& error, int exit_code) {
   end_progress();
   if (json_) {
-    Json inner = Json::object();
-    inner.set("class", Json::string(error_class_name(error.error_class())));
-    inner.set("code", Json::string(error.code()));
-    inner.set("message", Json::string(error.message()));
-    inner.set("detail", text_or_null(error.detail()));
-    inner.set("hint", text_or_null(error.hint()));
+    Json inner = to_json(error);
     inner.set("exit_code", Json::integer(exit_code));
     Json json = Json::object();
     json.set("error", inner);

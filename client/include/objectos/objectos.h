@@ -1,0 +1,109 @@
+/* The C API of the sync engine, for other languages. It says what sync_engine.h says, in C.
+ *
+ * Values travel as JSON texts in UTF-8; docs/c-api.md lists each one's members. Texts given in
+ * belong to the caller and are copied. A text that comes out through `char **` belongs to the
+ * caller, who gives it back with objectos_free(). Where a text is not wanted, pass NULL.
+ *
+ * Errors: every function that can fail returns 0, or one of the classes below, and then puts an
+ * objectos_error into `*error` (unless `error` is NULL), which objectos_error_free() gives back.
+ * After an error nothing is half done.
+ *
+ * Threads: an engine may be used from any thread. Callbacks come from the engine's own thread, or
+ * with {"delivery": "poll"} from within objectos_poll(). They must return, and may call the
+ * engine, but not objectos_close() on it.
+ */
+#ifndef OBJECTOS_OBJECTOS_H
+#define OBJECTOS_OBJECTOS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct objectos_engine objectos_engine;
+typedef struct objectos_error objectos_error;
+typedef struct objectos_subscription objectos_subscription;
+
+/* What can be done about an error; objectos/error.h says more. */
+enum objectos_error_class {
+  OBJECTOS_OK = 0,
+  OBJECTOS_TRANSIENT = 1, /* the same call may work later */
+  OBJECTOS_REJECTED = 2,
+  OBJECTOS_AUTH = 3,
+  OBJECTOS_RESYNC = 4,
+  OBJECTOS_FORK = 5,
+  OBJECTOS_UPGRADE = 6,
+  OBJECTOS_LOCAL = 7, /* the file: not ours, damaged, locked, disk full */
+  OBJECTOS_USAGE = 8, /* the call itself is wrong */
+  OBJECTOS_INTERNAL = 9
+};
+
+/* "objectos_sync 0.1.0"; static. */
+const char* objectos_version(void);
+
+/* The parts of an error, alive as long as the error; never NULL. */
+int objectos_error_get_class(const objectos_error* error);
+const char* objectos_error_code(const objectos_error* error);
+const char* objectos_error_message(const objectos_error* error);
+const char* objectos_error_detail(const objectos_error* error);
+const char* objectos_error_hint(const objectos_error* error);
+void objectos_error_free(objectos_error* error);
+
+/* Gives back a text that came out of this API. NULL is fine. */
+void objectos_free(char* text);
+
+/* Makes an engine. `options`: a JSON object with `database` (path, required), `server`, `device`,
+ * `interval_ms` and what docs/c-api.md lists; an unknown member is an error. Opens no file yet.
+ * NULL on error. */
+objectos_engine* objectos_open(const char* options, objectos_error** error);
+
+/* Stops the engine and gives it back. Waits for a callback that is running. NULL is fine. */
+void objectos_close(objectos_engine* engine);
+
+/* Initial sync into a new file. `*result`: {verdicts, pulled, changes, resynced}. */
+int objectos_clone(objectos_engine* engine, char** result, objectos_error** error);
+
+/* Push, pull, acknowledge, once; or only one half of it. `*result` as above. */
+int objectos_sync(objectos_engine* engine, char** result, objectos_error** error);
+int objectos_push(objectos_engine* engine, char** result, objectos_error** error);
+int objectos_pull(objectos_engine* engine, char** result, objectos_error** error);
+
+/* The background loop. */
+int objectos_start(objectos_engine* engine, objectos_error** error);
+int objectos_stop(objectos_engine* engine, objectos_error** error);
+
+/* Until a sync begun after this call ended well and the queue is empty. `*synced`: 1, or 0 when
+ * the time was up. */
+int objectos_wait_until_synced(objectos_engine* engine, int timeout_ms, int* synced,
+                               objectos_error** error);
+
+/* What is in the file and what the engine is doing; no server needed. */
+int objectos_status(objectos_engine* engine, char** status, objectos_error** error);
+int objectos_progress(objectos_engine* engine, char** progress, objectos_error** error);
+int objectos_pending(objectos_engine* engine, char** mutations, objectos_error** error);
+int objectos_conflicts(objectos_engine* engine, char** conflicts, objectos_error** error);
+int objectos_rejections(objectos_engine* engine, char** rejections, objectos_error** error);
+
+/* Decides a manual conflict for everybody: `resolution` is "client_wins" or "server_wins", or NULL,
+ * and then `values` is a JSON object with a value for each colliding field. */
+int objectos_resolve(objectos_engine* engine, const char* conflict_id, const char* resolution,
+                     const char* values, char** verdict, objectos_error** error);
+
+/* Takes sync out of the file; with `force` even if edits are unsent. */
+int objectos_detach(objectos_engine* engine, int force, objectos_error** error);
+
+/* Called with the event as a JSON text, which lives as long as the call. */
+typedef void (*objectos_callback)(void* user, const char* event);
+
+/* `event`: "change", "status", "progress", "conflict", "rejection", "verdict". `object`: the object
+ * whose changes are wanted, NULL for all; only "change" looks at it. NULL on error. */
+objectos_subscription* objectos_on(objectos_engine* engine, const char* event, const char* object,
+                                   objectos_callback callback, void* user, objectos_error** error);
+
+/* Ends a subscription and gives it back; the callback is not called again. NULL is fine. */
+void objectos_unsubscribe(objectos_subscription* subscription);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

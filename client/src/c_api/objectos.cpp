@@ -1,0 +1,142 @@
+// The C API forwards to SyncEngine; values go out as JSON.
+#include "objectos/objectos.h"
+
+#include "c_api/guarded_call.h"
+#include "c_api/options_json.h"
+
+using namespace objectos;
+using namespace objectos::c_api;
+
+const char* objectos_version(void) {
+  return objectos::version();
+}
+
+int objectos_error_get_class(const objectos_error* error) {
+  return class_number(error->error.error_class());
+}
+const char* objectos_error_code(const objectos_error* error) {
+  return error->error.code().c_str();
+}
+const char* objectos_error_message(const objectos_error* error) {
+  return error->error.what();
+}
+const char* objectos_error_detail(const objectos_error* error) {
+  return error->error.detail().c_str();
+}
+const char* objectos_error_hint(const objectos_error* error) {
+  return error->error.hint().c_str();
+}
+void objectos_error_free(objectos_error* error) {
+  delete error;
+}
+
+void objectos_free(char* text) {
+  std::free(text);
+}
+
+objectos_engine* objectos_open(const char* options, objectos_error** error) {
+  objectos_engine* made = nullptr;
+  guarded(error,
+          [&] { made = new objectos_engine(options_from_json(text_of(options, "options"))); });
+  return made;
+}
+
+void objectos_close(objectos_engine* engine) {
+  guarded(nullptr, [&] { delete engine; });
+}
+
+int objectos_clone(objectos_engine* engine, char** result, objectos_error** error) {
+  return answered(engine, result, error, [](SyncEngine& it) { return it.clone(); });
+}
+int objectos_sync(objectos_engine* engine, char** result, objectos_error** error) {
+  return answered(engine, result, error, [](SyncEngine& it) { return it.sync_now(); });
+}
+int objectos_push(objectos_engine* engine, char** result, objectos_error** error) {
+  return answered(engine, result, error, [](SyncEngine& it) { return it.push_now(); });
+}
+int objectos_pull(objectos_engine* engine, char** result, objectos_error** error) {
+  return answered(engine, result, error, [](SyncEngine& it) { return it.pull_now(); });
+}
+
+int objectos_start(objectos_engine* engine, objectos_error** error) {
+  return guarded(error, [&] { engine_of(engine).start(); });
+}
+int objectos_stop(objectos_engine* engine, objectos_error** error) {
+  return guarded(error, [&] { engine_of(engine).stop(); });
+}
+
+int objectos_wait_until_synced(objectos_engine* engine, int timeout_ms, int* synced,
+                               objectos_error** error) {
+  if (synced != nullptr) *synced = 0;
+  return guarded(error, [&] {
+    bool done = engine_of(engine).wait_until_synced(std::chrono::milliseconds(timeout_ms));
+    if (synced != nullptr) *synced = done ? 1 : 0;
+  });
+}
+
+int objectos_status(objectos_engine* engine, char** status, objectos_error** error) {
+  return answered(engine, status, error, [](SyncEngine& it) { return it.status(); });
+}
+int objectos_progress(objectos_engine* engine, char** progress, objectos_error** error) {
+  return answered(engine, progress, error, [](SyncEngine& it) { return it.progress(); });
+}
+int objectos_pending(objectos_engine* engine, char** mutations, objectos_error** error) {
+  return answered(engine, mutations, error, [](SyncEngine& it) { return it.pending(); });
+}
+int objectos_conflicts(objectos_engine* engine, char** conflicts, objectos_error** error) {
+  return answered(engine, conflicts, error, [](SyncEngine& it) { return it.conflicts(); });
+}
+int objectos_rejections(objectos_engine* engine, char** rejections, objectos_error** error) {
+  return answered(engine, rejections, error, [](SyncEngine& it) { return it.rejections(); });
+}
+
+int objectos_resolve(objectos_engine* engine, const char* conflict_id, const char* resolution,
+                     const char* values, char** verdict, objectos_error** error) {
+  return answered(engine, verdict, error, [&](SyncEngine& it) {
+    std::string conflict = text_of(conflict_id, "conflict_id");
+    if (resolution != nullptr) return it.resolve(conflict, resolution);
+    return it.resolve_with(conflict, text_of(values, "values"));
+  });
+}
+
+int objectos_detach(objectos_engine* engine, int force, objectos_error** error) {
+  return guarded(error, [&] { engine_of(engine).detach(force != 0); });
+}
+
+namespace {
+
+// Hands the event over as text.
+template <typename Event>
+auto as_text(objectos_callback callback, void* user) {
+  return
+      [callback, user](const Event& event) { callback(user, write_json(to_json(event)).c_str()); };
+}
+
+Subscription listen(SyncEngine& engine, const std::string& event, const std::string& object,
+                    objectos_callback callback, void* user) {
+  if (event == "change") return engine.on_change(object, as_text<Change>(callback, user));
+  if (event == "status") return engine.on_status(as_text<Status>(callback, user));
+  if (event == "progress") return engine.on_progress(as_text<Progress>(callback, user));
+  if (event == "conflict") return engine.on_conflict(as_text<Conflict>(callback, user));
+  if (event == "rejection") return engine.on_rejection(as_text<RejectedMutation>(callback, user));
+  if (event == "verdict") return engine.on_verdict(as_text<Verdict>(callback, user));
+  throw Error(ErrorClass::usage, "unknown_event", "There is no event \"" + event + "\".");
+}
+
+}  // namespace
+
+objectos_subscription* objectos_on(objectos_engine* engine, const char* event, const char* object,
+                                   objectos_callback callback, void* user, objectos_error** error) {
+  objectos_subscription* made = nullptr;
+  guarded(error, [&] {
+    if (callback == nullptr) text_of(nullptr, "callback");
+    std::string of = object != nullptr ? object : "";
+    made = new objectos_subscription{
+        listen(engine_of(engine), text_of(event, "event"), of, callback, user)};
+  });
+  return made;
+}
+
+void objectos_unsubscribe(objectos_subscription* subscription) {
+  guarded(nullptr, [&] { delete subscription; });
+}

@@ -1,0 +1,35 @@
+// The public values as JSON: what the command prints with --json and what the C API hands out.
+// The members carry the names of objectos/types.h; a text that holds JSON becomes its value.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "objectos/error.h"
+#include "objectos/types.h"
+#include "protocol/json.h"
+
+namespace objectos {
+
+// The value of a JSON text; null for "", the text as a string if it is no JSON.
+Json embedded_json(const std::string& text);
+
+Json to_json(const Verdict& verdict);
+Json to_json(const Status& status);
+Json to_json(const Progress& progress);
+Json to_json(const Change& change);
+Json to_json(const PendingMutation& mutation);
+Json to_json(const Conflict& conflict);
+Json to_json(const RejectedMutation& rejected);
+Json to_json(const SyncResult& result);
+// {class, code, message, detail, hint}
+Json to_json(const Error& error);
+
+template <typename Value>
+Json to_json(const std::vector<Value>& values) {
+  Json all = Json::array();
+  for (const Value& value : values) all.push_back(to_json(value));
+  return all;
+}
+
+}  // namespace objectos

@@ -1,0 +1,147 @@
+/* The C API as a program in C99 uses it, against a real server: main CONNINFO FILE.
+ * The table `contacts(id text, name text)` is there and enabled. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "objectos/objectos.h"
+
+static int passed = 0, failed = 0;
+
+static void check(int holds, const char *what) {
+  if (holds) {
+    passed++;
+  } else {
+    failed++;
+    printf("c-api: FAILED: %s\n", what);
+  }
+}
+
+static int says(const char *text, const char *part) {
+  return text != NULL && strstr(text, part) != NULL;
+}
+
+/* Ends the test when a call failed that must not. */
+static void must(int code, objectos_error *error, const char *what) {
+  check(code == OBJECTOS_OK && error == NULL, what);
+  if (code == OBJECTOS_OK) return;
+  printf("c-api: %s: class %d, %s: %s\n", what, code,
+         error != NULL ? objectos_error_code(error) : "?",
+         error != NULL ? objectos_error_message(error) : "?");
+  printf("c-api: %d passed, %d failed\n", passed, failed);
+  exit(1);
+}
+
+static void note_change(void *user, const char *event) {
+  if (says(event, "\"object\":\"contacts\"")) ++*(int *)user;
+}
+
+/* The quoted text as a JSON string; paths and conninfos of tests hold no quotes. */
+static char *options_for(const char *server, const char *file) {
+  static char text[2000];
+  snprintf(text, sizeof text,
+           "{\"database\":\"%s\",\"server\":\"%s\",\"device\":\"c\",\"interval_ms\":50}", file,
+           server);
+  return text;
+}
+
+static void refusals(void) {
+  objectos_error *error = NULL;
+  char *text = (char *)"untouched";
+  check(objectos_open("{\"databse\":\"x\"}", &error) == NULL, "a misspelt option is refused");
+  check(error != NULL && objectos_error_get_class(error) == OBJECTOS_USAGE &&
+            says(objectos_error_message(error), "databse"),
+        "the refusal names the option");
+  objectos_error_free(error);
+  check(objectos_open("no json", NULL) == NULL, "an error may be left unasked");
+  check(objectos_open(NULL, &error) == NULL && error != NULL, "NULL options are an error");
+  objectos_error_free(error);
+
+  objectos_engine *engine = objectos_open("{\"database\":\"/nonexistent/phone.db\"}", &error);
+  check(engine != NULL && error == NULL, "opening touches no file");
+  check(objectos_status(engine, &text, &error) == OBJECTOS_LOCAL && text == NULL,
+        "a file that is not there is an error of class local, and no text comes out");
+  check(error != NULL && *objectos_error_code(error) != '\0' &&
+            *objectos_error_hint(error) != '\0',
+        "the error has a code and a hint");
+  objectos_error_free(error);
+  check(objectos_on(engine, "chnage", NULL, note_change, NULL, &error) == NULL && error != NULL,
+        "a misspelt event is refused");
+  objectos_error_free(error);
+  objectos_close(engine);
+  check(objectos_sync(NULL, NULL, NULL) == OBJECTOS_USAGE, "a NULL engine is an error");
+  objectos_close(NULL);
+  objectos_free(NULL);
+  objectos_unsubscribe(NULL);
+  objectos_error_free(NULL);
+}
+
+static int edit(const char *file, const char *sql) {
+  char command[2000];
+  snprintf(command, sizeof command, "sqlite3 -bail '%s' \"%s\"", file, sql);
+  return system(command);
+}
+
+static void device(const char *server, const char *file) {
+  objectos_error *error = NULL;
+  char *text = NULL;
+  int changes = 0, synced = 0;
+  objectos_engine *engine = objectos_open(options_for(server, file), &error);
+  check(engine != NULL, "an engine opens");
+  must(objectos_clone(engine, &text, &error), error, "a clone ends well");
+  check(says(text, "\"resynced\":false"), "and tells what it did");
+  objectos_free(text);
+
+  objectos_subscription *token =
+      objectos_on(engine, "change", "contacts", note_change, &changes, &error);
+  check(token != NULL, "a listener is registered");
+
+  check(edit(file, "UPDATE contacts SET name = 'Ada' WHERE id = '1'") == 0, "sqlite3 edits");
+  must(objectos_pending(engine, &text, &error), error, "pending answers");
+  check(says(text, "\"data\":{\"name\":\"Ada\"}"), "the edit is queued");
+  objectos_free(text);
+
+  must(objectos_sync(engine, &text, &error), error, "a sync ends well");
+  check(says(text, "\"status\":\"applied\""), "the verdict is told");
+  objectos_free(text);
+  check(system("psql -X -q -d c_api -c \"INSERT INTO contacts VALUES ('3', 'Mary')\"") == 0,
+        "somebody else inserts on the server");
+  must(objectos_sync(engine, NULL, &error), error, "a result may be left unasked");
+
+  must(objectos_start(engine, &error), error, "the loop starts");
+  check(edit(file, "INSERT INTO contacts(id, name) VALUES ('2', 'Grace')") == 0, "sqlite3 inserts");
+  must(objectos_wait_until_synced(engine, 20000, &synced, &error), error, "waiting ends");
+  check(synced == 1, "the loop has sent the edit");
+  must(objectos_stop(engine, &error), error, "the loop stops");
+
+  must(objectos_status(engine, &text, &error), error, "status answers");
+  check(says(text, "\"pending\":0") && says(text, "\"complete\":true"), "nothing is left to send");
+  objectos_free(text);
+  must(objectos_progress(engine, &text, &error), error, "progress answers");
+  check(says(text, "\"phase\":"), "progress has a phase");
+  objectos_free(text);
+  must(objectos_conflicts(engine, &text, &error), error, "conflicts answers");
+  check(text != NULL && strcmp(text, "[]") == 0, "there is no conflict");
+  objectos_free(text);
+  must(objectos_rejections(engine, &text, &error), error, "rejections answers");
+  objectos_free(text);
+  check(objectos_resolve(engine, "00000000-0000-4000-8000-000000000000", "client_wins", NULL, NULL,
+                         &error) != OBJECTOS_OK,
+        "a conflict that is not there cannot be resolved");
+  objectos_error_free(error);
+  objectos_unsubscribe(token);
+  objectos_close(engine);
+  check(changes > 0, "the listener heard of changes");
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) {
+    fprintf(stderr, "usage: %s CONNINFO FILE\n", argv[0]);
+    return 2;
+  }
+  check(says(objectos_version(), "objectos_sync "), "the library tells its version");
+  refusals();
+  device(argv[1], argv[2]);
+  printf("c-api: %d passed, %d failed\n", passed, failed);
+  return failed != 0;
+}
