@@ -9,7 +9,7 @@
 #include "protocol/frame.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
-#include "tests/e2e/network_link.h"
+#include "tests/e2e/faulty_network.h"
 #include "tests/e2e/replica.h"
 #include "transport/pg_transport.h"
 
@@ -263,7 +263,7 @@ TEST_CASE("a push in frames has the verdicts of a push in rows, and either way r
 TEST_CASE(
     "frames are taken over a network, rows over a unix socket, unless the app says otherwise") {
   Server server;
-  NetworkLink link;
+  FaultyNetwork link;
   server.exec("CREATE TABLE notes (id int PRIMARY KEY, body text); SELECT sync_enable('notes')");
   server.exec("INSERT INTO notes SELECT g, 'the same words ' || g FROM generate_series(1, 2000) g");
   const auto bytes_of_pull = [&](Frames frames) {
