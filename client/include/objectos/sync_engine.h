@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "objectos/error.h"
+#include "objectos/local_writes.h"
 #include "objectos/types.h"
 
 namespace objectos {
@@ -120,6 +121,16 @@ class SyncEngine {
   Verdict resolve(const std::string& conflict_id, const std::string& resolution);
   // The same with values per field: a JSON object in wire form.
   Verdict resolve_with(const std::string& conflict_id, const std::string& values_json);
+
+  // The app's own writes as one SQLite transaction and one group, which undo() takes back and the
+  // server applies or rejects as a whole. Rolled back when `write` throws; what it threw goes on to
+  // the caller. Runs on the calling thread, also beside a sync; waits 10 s at most for the file's
+  // write lock (class transient, code "file_write_locked"). `write` must not call the engine's sync
+  // functions, nor transaction() again (usage, "reentrant").
+  TransactionResult transaction(const std::function<void(Transaction&)>& write);
+  // Compares every record that has base image or queue with the local row: what is listed should
+  // not be. Empty: local row = base image and queued mutations, everywhere.
+  std::vector<LocalDifference> verify_local();
 
   // Takes triggers and every table of ours out of the file and leaves a plain SQLite
   // database. Error usage/"pending_mutations" if unsent edits would be lost, unless `force`.

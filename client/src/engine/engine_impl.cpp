@@ -4,8 +4,7 @@
 #include <chrono>
 #include <random>
 
-#include "engine/error_classes.h"
-#include "protocol/errors.h"
+#include "engine/translated.h"
 #include "protocol/json.h"
 #include "transport/pg_transport.h"
 
@@ -22,18 +21,6 @@ std::int64_t system_now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-// The one place where the layers' own errors become objectos::Error.
-template <typename Work>
-auto translated(Work work) {
-  try {
-    return work();
-  } catch (const StoreError& error) {
-    throw from_store_error(error);
-  } catch (const ProtocolError& error) {
-    throw Error(ErrorClass::internal, "protocol", error.what());
-  }
 }
 
 Conflict public_form(const LocalConflict& local) {
@@ -99,6 +86,10 @@ auto SyncEngine::Impl::exclusively(Work work) {
   if (worker_.load() == std::this_thread::get_id()) {
     throw Error(ErrorClass::usage, "reentrant",
                 "A progress or log callback must not call the engine's sync functions.");
+  }
+  if (app_thread_.load() == std::this_thread::get_id()) {
+    throw Error(ErrorClass::usage, "reentrant",
+                "A transaction must not call the engine's sync functions.");
   }
   struct Finish {
     Impl* impl;
@@ -210,6 +201,7 @@ SyncResult SyncEngine::Impl::clone() {
     SessionEvents events = session_events();
     Transport& link = transport();
     database_.reset();
+    close_app_connection();
     bool exists = false;
     try {
       exists = LocalDatabase::open(options_.database, LocalDatabase::Mode::tool)->state().complete;
@@ -290,6 +282,7 @@ void SyncEngine::Impl::detach(bool force) {
                   {}, "Run sync first, or say --force.");
     }
     database_.reset();
+    close_app_connection();
     LocalDatabase::detach(options_.database);
     return true;
   });

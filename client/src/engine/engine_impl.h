@@ -41,6 +41,9 @@ class SyncEngine::Impl {
   std::vector<Conflict> conflicts();
   std::vector<RejectedMutation> rejections();
 
+  TransactionResult transaction(const std::function<void(Transaction&)>& write);
+  std::vector<LocalDifference> verify_local();
+
   Listeners<Change> change_listeners;
   Listeners<Status> status_listeners;
   Listeners<Progress> progress_listeners;
@@ -73,6 +76,14 @@ class SyncEngine::Impl {
   std::mutex transport_mutex_;  // guards the pointer for cancel()
   std::vector<Event> events_;
   std::vector<std::string> known_conflicts_;
+
+  // The app's own writes, beside a running sync: a connection without the engine lock.
+  template <typename Work>
+  auto beside(Work work);
+  void close_app_connection();
+  std::mutex app_mutex_;                           // one at a time; taken before no other mutex
+  std::atomic<std::thread::id> app_thread_{};      // who holds app_mutex_
+  std::unique_ptr<LocalDatabase> app_connection_;  // opened by the first one
 
   std::mutex state_mutex_;
   std::condition_variable wake_;

@@ -80,6 +80,7 @@ constexpr StoreRule kStoreRules[] = {
      "Run `objectos-sync clone` with the same server and file again."},
     {StoreErrorKind::constraint, ErrorClass::local, "app_constraint", nullptr},
     {StoreErrorKind::invalid_input, ErrorClass::internal, "invalid_input", nullptr},
+    {StoreErrorKind::statement, ErrorClass::usage, "statement_failed", nullptr},
     {StoreErrorKind::internal, ErrorClass::internal, "store_internal", nullptr},
 };
 

@@ -76,6 +76,12 @@ Verdict SyncEngine::resolve(const std::string& conflict_id, const std::string& r
 Verdict SyncEngine::resolve_with(const std::string& conflict_id, const std::string& values) {
   return impl_->resolve(conflict_id, values, true);
 }
+TransactionResult SyncEngine::transaction(const std::function<void(Transaction&)>& write) {
+  return impl_->transaction(write);
+}
+std::vector<LocalDifference> SyncEngine::verify_local() {
+  return impl_->verify_local();
+}
 void SyncEngine::detach(bool force) {
   impl_->detach(force);
 }

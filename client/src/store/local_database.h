@@ -24,6 +24,8 @@
 #include <string_view>
 #include <vector>
 
+#include "objectos/local_writes.h"
+
 namespace objectos {
 
 enum class StoreErrorKind {
@@ -39,6 +41,7 @@ enum class StoreErrorKind {
   constraint,     // a UNIQUE index of the app's refuses what the server holds
   incomplete,     // its initial sync was interrupted
   invalid_input,  // a row, schema or verdict that does not fit
+  statement,      // a statement of the app's failed; detail: what it was
   internal,
 };
 
@@ -161,11 +164,6 @@ struct StoreCounters {
   int64_t highest_client_sequence = 0;  // ever given out by this file
 };
 
-struct LocalDifference {
-  std::string object, record_id;
-  std::string expected, found;  // JSON rows; empty = no row
-};
-
 struct RoundResult {
   std::vector<LocalChange> changes;  // only if they were asked for
   int64_t change_count = 0;
@@ -272,6 +270,14 @@ class LocalDatabase {
                                        const std::string& resolution) = 0;
   virtual std::vector<Rejection> rejections() const = 0;
   virtual std::vector<LocalDifference> verify_local() const = 0;
+
+  // --- the app's own writes (own_writes.cpp)
+  // Runs `write` in one transaction whose mutations form one group; rolled back when it throws.
+  // Waits 10 s at most for another program's write lock.
+  virtual TransactionResult write_group(const std::function<void()>& write) = 0;
+  // One statement of the app's, or several if there are no parameters: the rows of the last one.
+  virtual std::vector<Row> run_statement(const std::string& sql,
+                                         const std::vector<Value>& parameters) = 0;
 
   // The local row as JSON in wire forms, or nullopt.
   virtual std::optional<std::string> row_json(const std::string& object,

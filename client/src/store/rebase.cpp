@@ -38,7 +38,7 @@ RawMembers changed_fields(const std::string& operation, const std::string& data,
   return fields;
 }
 
-Row applied(Row row, const std::string& operation, const RawMembers& data) {
+Image applied(Image row, const std::string& operation, const RawMembers& data) {
   if (operation == "delete") return std::nullopt;
   if (!row && operation == "update") return row;
   if (!row) row.emplace();
@@ -46,11 +46,11 @@ Row applied(Row row, const std::string& operation, const RawMembers& data) {
   return row;
 }
 
-Row Store::expected_row(const std::string& object, const std::string& record_id,
-                        std::optional<int64_t>* version) const {
+Image Store::expected_row(const std::string& object, const std::string& record_id,
+                          std::optional<int64_t>* version) const {
   Statement base(database_, "SELECT image,version FROM _base WHERE object=? AND record_id=?");
   base.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
-  Row row;
+  Image row;
   if (base.step()) {
     if (!base.is_null(0)) row = json_members(base.text(0));
     if (version != nullptr) *version = base.integer_or_none(1);
@@ -69,7 +69,7 @@ void Store::rebase(const std::string& object, const std::string& record_id) {
   if (!base.step()) return;
   base.reset();
   std::optional<int64_t> version;
-  Row row = expected_row(object, record_id, &version);
+  Image row = expected_row(object, record_id, &version);
   Statement queued(database_, "SELECT 1 FROM _mutations WHERE object=? AND record_id=? LIMIT 1");
   queued.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
   bool pending = queued.step();
@@ -91,7 +91,7 @@ std::vector<LocalDifference> Store::verify_local() const {
   while (records.step()) {
     std::string object = records.text(0), id = records.text(1);
     if (!knows(object)) continue;
-    Row wanted = expected_row(object, id, nullptr);
+    Image wanted = expected_row(object, id, nullptr);
     std::optional<std::string> found = row_json(object, id);
     bool same = wanted.has_value() == found.has_value();
     if (wanted && found) {

@@ -137,7 +137,7 @@ class StoreRound : public RoundApplier {
     read.bind(1, row.object).bind(2, row.record_id);
     if (!read.step()) return;
     if (!whole && row.version && read.integer(1) > *row.version) return;
-    Row image;
+    Image image;
     const std::string before = read.text(0);
     if (!read.is_null(0)) image = json_members(before);
     const bool same_version = read.integer_or_none(1) == row.version;

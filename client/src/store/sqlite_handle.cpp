@@ -50,6 +50,13 @@ Statement::Statement(sqlite3* database, const std::string& sql) {
                                 SQLITE_PREPARE_PERSISTENT, &handle_, nullptr);
   if (code != SQLITE_OK) throw_sqlite(database, code);
 }
+Statement::Statement(sqlite3* database, std::string_view sql, std::string_view& unread) {
+  const char* tail = nullptr;
+  int code =
+      sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()), &handle_, &tail);
+  if (code != SQLITE_OK) throw_sqlite(database, code);
+  unread = sql.substr(static_cast<size_t>(tail - sql.data()));
+}
 Statement::Statement(Statement&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(handle_, other.handle_);

@@ -19,6 +19,8 @@ class Statement {
  public:
   Statement() = default;
   Statement(sqlite3* database, const std::string& sql);
+  // The first statement of `sql`; `unread` gets what follows it. No handle: there was none.
+  Statement(sqlite3* database, std::string_view sql, std::string_view& unread);
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&& other) noexcept;
   ~Statement() { sqlite3_finalize(handle_); }

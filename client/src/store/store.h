@@ -11,8 +11,8 @@
 namespace objectos {
 
 // What the queue makes of a record: nullopt = no row.
-using Row = std::optional<RawMembers>;
-Row applied(Row row, const std::string& operation, const RawMembers& data);
+using Image = std::optional<RawMembers>;
+Image applied(Image row, const std::string& operation, const RawMembers& data);
 // An update's data without the fields that it did not change.
 RawMembers changed_fields(const std::string& operation, const std::string& data,
                           const std::string& original);
@@ -47,6 +47,9 @@ class Store : public LocalDatabase {
   std::optional<std::string> row_json(const std::string& object,
                                       const std::string& record_id) const override;
   void limit_pages(int64_t pages) override;
+  TransactionResult write_group(const std::function<void()>& write) override;
+  std::vector<Row> run_statement(const std::string& sql,
+                                 const std::vector<Value>& parameters) override;
 
   sqlite3* database() const { return database_; }
   RowWriter& writer(const std::string& object) const;
@@ -68,13 +71,14 @@ class Store : public LocalDatabase {
   // Within a transaction with _applying set:
   void migrate_tables(const std::string& schema);
   // `version`: of the base image, or, over queued mutations, the one that the last of them claims.
-  Row expected_row(const std::string& object, const std::string& record_id,
-                   std::optional<int64_t>* version) const;
+  Image expected_row(const std::string& object, const std::string& record_id,
+                     std::optional<int64_t>* version) const;
   // Writes base (+) queue to the local row; drops the base image when nothing is queued.
   void rebase(const std::string& object, const std::string& record_id);
 
  private:
   void take_engine_lock(const std::string& path);
+  int64_t last_number() const;
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
   std::vector<QueuedMutation> in_flight_after(int64_t after, size_t max) const;
   std::vector<QueuedMutation> pending_after(int64_t after, size_t max) const;

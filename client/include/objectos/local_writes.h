@@ -1,0 +1,44 @@
+// What the app itself writes: transactions that form one group, their history, undo and redo.
+// Plain data but for Transaction, which lives as long as the call that it is handed to.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "objectos/value.h"
+
+namespace objectos {
+
+class LocalDatabase;
+
+// The app's own statements within SyncEngine::transaction(). Belongs to the thread that got it.
+// An Error of class usage, code "statement_failed", when SQLite refuses a statement (also one that
+// would begin or end a transaction); the app may catch it and go on.
+class Transaction {
+ public:
+  explicit Transaction(LocalDatabase& database) : database_(database) {}
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  // Parameters are bound to ?1, ?2, … in order. Without parameters `sql` may hold several
+  // statements. Rows that a statement yields are dropped by execute().
+  void execute(const std::string& sql, const std::vector<Value>& parameters = {});
+  std::vector<Row> query(const std::string& sql, const std::vector<Value>& parameters = {});
+
+ private:
+  LocalDatabase& database_;
+};
+
+struct TransactionResult {
+  std::string group;           // names the group in history(); the server undoes it as a whole
+  std::int64_t mutations = 0;  // queued by it
+};
+
+// A record that is not what its base image and its queued mutations make of it.
+struct LocalDifference {
+  std::string object, record_id;
+  std::string expected, found;  // JSON rows; empty = no row
+};
+
+}  // namespace objectos

@@ -1,0 +1,56 @@
+// The app's own writes through the engine: on the caller's thread, on a connection of their own, so
+// that a running sync and they wait for nothing but SQLite's write lock.
+#include "engine/engine_impl.h"
+#include "engine/translated.h"
+
+namespace objectos {
+
+void Transaction::execute(const std::string& sql, const std::vector<Value>& parameters) {
+  translated([&] { return database_.run_statement(sql, parameters); });
+}
+
+std::vector<Row> Transaction::query(const std::string& sql, const std::vector<Value>& parameters) {
+  return translated([&] { return database_.run_statement(sql, parameters); });
+}
+
+// A thread that applies a round holds the file's write lock, for which its callbacks would wait in
+// vain.
+template <typename Work>
+auto SyncEngine::Impl::beside(Work work) {
+  const std::thread::id self = std::this_thread::get_id();
+  if (app_thread_.load() == self || worker_.load() == self) {
+    throw Error(ErrorClass::usage, "reentrant",
+                "A transaction, a progress or a log callback must not write through the engine.");
+  }
+  struct Holding {
+    Impl* impl;
+    ~Holding() { impl->app_thread_ = std::thread::id{}; }
+  };
+  std::lock_guard lock(app_mutex_);
+  app_thread_ = self;
+  Holding holding{this};
+  return translated([&] {
+    if (!app_connection_) app_connection_ = open_beside();
+    return work(*app_connection_);
+  });
+}
+
+TransactionResult SyncEngine::Impl::transaction(const std::function<void(Transaction&)>& write) {
+  return beside([&](LocalDatabase& database) {
+    return database.write_group([&] {
+      Transaction transaction(database);
+      write(transaction);
+    });
+  });
+}
+
+std::vector<LocalDifference> SyncEngine::Impl::verify_local() {
+  return translated([&] { return open_beside()->verify_local(); });
+}
+
+void SyncEngine::Impl::close_app_connection() {
+  std::lock_guard lock(app_mutex_);
+  app_connection_.reset();
+}
+
+}  // namespace objectos
