@@ -49,6 +49,10 @@ install-client: client
 	ln -sf libobjectos.so.$(SOVERSION) '$(DEST)/lib/libobjectos.so'
 	$(if $(PUBLIC_HEADERS),install -m 644 $(PUBLIC_HEADERS) '$(DEST)/include/objectos/')
 	$(if $(CLI),install -m 755 $(CLI) '$(DEST)/bin/')
+	$(if $(CLI),install -d '$(DEST)/share/man/man1' '$(DEST)/share/bash-completion/completions')
+	$(if $(CLI),$(CLI) --man > '$(DEST)/share/man/man1/objectos-sync.1')
+	$(if $(CLI),$(CLI) --completion > '$(DEST)/share/bash-completion/completions/objectos-sync')
+	$(if $(CLI),chmod 644 '$(DEST)/share/man/man1/objectos-sync.1' '$(DEST)/share/bash-completion/completions/objectos-sync')
 	sed -e 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g; s|@PKGS@|$(PKGS)|g' \
 	    client/objectos.pc.in > '$(DEST)/lib/pkgconfig/objectos.pc'
 	chmod 644 '$(DEST)/lib/pkgconfig/objectos.pc'
@@ -56,4 +60,6 @@ install-client: client
 uninstall-client:
 	rm -f '$(DEST)/lib/libobjectos.a' '$(DEST)'/lib/libobjectos.so*
 	rm -f '$(DEST)/lib/pkgconfig/objectos.pc' '$(DEST)/bin/objectos-sync'
+	rm -f '$(DEST)/share/man/man1/objectos-sync.1'
+	rm -f '$(DEST)/share/bash-completion/completions/objectos-sync'
 	rm -rf '$(DEST)/include/objectos'

@@ -1,30 +1,30 @@
 // The command line: one verb, its operands, and options that may stand anywhere.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "objectos/types.h"
+#include "verbs.h"
 
 namespace objectos::cli {
 
 struct Arguments {
-  std::string verb;
+  const Verb* verb = nullptr;  // never null unless help or version is asked for
+  std::string verb_name;       // as typed
   std::vector<std::string> operands;
-  std::string server;  // --server
-  std::string values;  // --values (resolve)
-  Frames frames = Frames::automatic;
-  bool json = false;
-  bool force = false;
-  bool quiet = false;
-  bool help = false;
-  bool version = false;
+  std::map<std::string, std::string> options;  // "--server" -> its value, or ""
+
+  bool has(const std::string& option) const { return options.count(option) != 0; }
+  // The option's value, or "".
+  std::string value(const std::string& option) const;
 };
 
 // Throws objectos::Error (usage) and names the argument.
 Arguments parse_arguments(int argc, char** argv);
 
-// The help of one verb, or of all when `verb` is empty or unknown.
-std::string help_text(const std::string& verb);
+// The value of --frames.
+Frames frames_of(const Arguments& arguments);
 
 }  // namespace objectos::cli

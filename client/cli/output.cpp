@@ -141,6 +141,16 @@ void Output::verdict(const Verdict& verdict) {
   verdict_line(verdict);
 }
 
+void Output::findings(const std::vector<Finding>& list) {
+  if (json_) return print(to_json(list));
+  for (const Finding& finding : list) {
+    const char* code = finding.state == "ok" ? "32" : finding.state == "note" ? "33" : "31";
+    std::cout << colour(code, finding.state) << std::string(9 - finding.state.size(), ' ')
+              << finding.place << ": " << finding.message << '\n';
+    if (!finding.hint.empty()) std::cout << "         -> " << finding.hint << '\n';
+  }
+}
+
 void Output::done(const std::string& sentence) {
   if (!json_) {
     std::cout << sentence << '\n';

@@ -21,6 +21,7 @@ class Output {
   void pending(const std::vector<PendingMutation>& list);
   void conflicts(const std::vector<Conflict>& list);
   void verdict(const Verdict& verdict);
+  void findings(const std::vector<Finding>& list);
   void done(const std::string& sentence);
   void error(const Error& error, int exit_code);
 

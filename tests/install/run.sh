@@ -41,6 +41,32 @@ compile_static() {
       sed 's/-lobjectos//')
 }
 run_shared() { LD_LIBRARY_PATH=$dest/usr/local/lib "$work/shared"; }
+manual_page() {
+  local page=$dest/usr/local/share/man/man1/objectos-sync.1
+  for part in NAME SYNOPSIS COMMANDS OPTIONS 'EXIT STATUS'; do
+    grep -q "^\.SH $part$" "$page" || return 1
+  done
+  # Nothing that troff would take for a request but what is one.
+  ! grep -E '^[.]' "$page" | grep -vE '^[.](TH|SH|TP|B|I|BR|br)( |$)'
+}
+# What completion offers for the words typed so far.
+offered() {
+  bash -c '. "$1"; shift; COMP_WORDS=(objectos-sync "$@"); COMP_CWORD=$#; _objectos_sync
+           printf "%s\n" "${COMPREPLY[@]}"' _ \
+    "$dest/usr/local/share/bash-completion/completions/objectos-sync" "$@"
+}
+completion() {
+  touch "$work/phone.db"
+  offered cl | grep -qx clone && offered resolve --va | grep -qx -- --values &&
+    ! offered status --va | grep -q . && offered sync "$work/pho" | grep -qx "$work/phone.db" &&
+    offered sync --frames '' | grep -qx auto
+}
+c_program() {
+  printf '#include <objectos/objectos.h>\nint main(void) { return objectos_version() == 0; }\n' >"$work/c.c"
+  # shellcheck disable=SC2046
+  gcc -std=c99 -pedantic "$work/c.c" -o "$work/c" $(pkg-config --cflags --libs objectos) &&
+    LD_LIBRARY_PATH=$dest/usr/local/lib "$work/c"
+}
 nothing_left() { [ -z "$(find "$dest" ! -type d)" ]; }
 
 it "make install with DESTDIR" make install DESTDIR="$dest"
@@ -50,6 +76,9 @@ it "it runs against the shared library" run_shared
 it "an outside program links the static library" compile_static
 it "it runs" "$work/static"
 it "the installed command prints its help" "$dest/usr/local/bin/objectos-sync" --help
+it "the manual page is one that man can show" manual_page
+it "bash completes commands, options and files" completion
+it "a C program builds by pkg-config and runs" c_program
 it "make uninstall" make uninstall DESTDIR="$dest"
 it "nothing is left" nothing_left
 echo "install: $passed passed, $failed failed"

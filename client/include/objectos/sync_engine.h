@@ -131,6 +131,10 @@ class SyncEngine {
   // Compares every record that has base image or queue with the local row: what is listed should
   // not be. Empty: local row = base image and queued mutations, everywhere.
   std::vector<LocalDifference> verify_local();
+  // Looks both ends over: is the file whole, is the queue moving, can the server be reached, is it
+  // set up for this file. Changes nothing but what a connection tells the server. What is wrong
+  // with file or server is a finding, not an Error.
+  std::vector<Finding> diagnose();
 
   // Takes triggers and every table of ours out of the file and leaves a plain SQLite
   // database. Error usage/"pending_mutations" if unsent edits would be lost, unless `force`.

@@ -106,6 +106,15 @@ struct PendingMutation {
   std::string state;  // pending, in_flight, judged
 };
 
+// What diagnose() found about one thing.
+struct Finding {
+  std::string place;    // file, server
+  std::string check;    // what was looked at: "integrity", "queue", "reach", ...
+  std::string state;    // ok, note (worth knowing), problem
+  std::string message;  // a sentence
+  std::string hint;     // what to do; empty when nothing is to be done
+};
+
 // What one sync did.
 struct SyncResult {
   std::vector<Verdict> verdicts;

@@ -30,6 +30,7 @@ class SyncEngine::Impl {
   SyncResult clone();
   SyncResult sync(bool push, bool pull);
   Verdict resolve(const std::string& conflict_id, const std::string& text, bool values);
+  std::vector<Finding> diagnose();
   void detach(bool force);
   void start();
   void stop();

@@ -121,6 +121,16 @@ Json to_json(const SyncResult& result) {
   return json;
 }
 
+Json to_json(const Finding& finding) {
+  Json json = Json::object();
+  json.set("place", Json::string(finding.place));
+  json.set("check", Json::string(finding.check));
+  json.set("state", Json::string(finding.state));
+  json.set("message", Json::string(finding.message));
+  json.set("hint", text_or_null(finding.hint));
+  return json;
+}
+
 Json to_json(const Error& error) {
   Json json = Json::object();
   json.set("class", Json::string(error_class_name(error.error_class())));

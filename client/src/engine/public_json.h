@@ -22,6 +22,7 @@ Json to_json(const PendingMutation& mutation);
 Json to_json(const Conflict& conflict);
 Json to_json(const RejectedMutation& rejected);
 Json to_json(const SyncResult& result);
+Json to_json(const Finding& finding);
 // {class, code, message, detail, hint}
 Json to_json(const Error& error);
 

@@ -270,6 +270,9 @@ class LocalDatabase {
                                        const std::string& resolution) = 0;
   virtual std::vector<Rejection> rejections() const = 0;
   virtual std::vector<LocalDifference> verify_local() const = 0;
+  // What SQLite itself finds wrong with the file, a sentence each; reads all of it.
+  virtual std::vector<std::string> integrity_problems() const = 0;
+  static std::string sqlite_version();
 
   // --- the app's own writes (own_writes.cpp)
   // Runs `write` in one transaction whose mutations form one group; rolled back when it throws.

@@ -179,6 +179,18 @@ void Store::publish() {
   indexes_seen_ = -1;
 }
 
+std::vector<std::string> Store::integrity_problems() const {
+  std::vector<std::string> problems;
+  Statement check(database_, "PRAGMA integrity_check(20)");
+  while (check.step())
+    if (check.text(0) != "ok") problems.push_back(check.text(0));
+  return problems;
+}
+
+std::string LocalDatabase::sqlite_version() {
+  return sqlite3_libversion();
+}
+
 void Store::begin_bulk(int cache_mib) {
   if (bulk_) return;
   bulk_ = true;

@@ -44,6 +44,7 @@ class Store : public LocalDatabase {
   void store_conflict_resolved(const std::string& id, const std::string& resolution) override;
   std::vector<Rejection> rejections() const override;
   std::vector<LocalDifference> verify_local() const override;
+  std::vector<std::string> integrity_problems() const override;
   std::optional<std::string> row_json(const std::string& object,
                                       const std::string& record_id) const override;
   void limit_pages(int64_t pages) override;

@@ -116,6 +116,14 @@ class PgTransport final : public Transport {
 
   std::string schema() override { return scalar("SELECT " + schema_ + "sync_schema()", {}); }
 
+  std::string status_problems() override {
+    return scalar(
+        "SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('fact', fact, 'problem', "
+        "problem, 'hint', hint)), '[]') FROM " +
+            schema_ + "sync_status() WHERE problem IS NOT NULL",
+        {});
+  }
+
   void request_push(const std::string& client_id, const std::string& mutations_json) override {
     if (!framed_) {
       connection_.send(select_verdicts("sync_push($1::text, $2::json)"),

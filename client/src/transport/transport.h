@@ -97,6 +97,8 @@ class Transport {
   virtual VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) = 0;
   virtual VerdictRow resolve_values(const std::string& conflict_id,
                                     const std::string& values_json) = 0;
+  // JSON text: [{fact, problem, hint}], what sync_status() says is wrong. Operators alone may ask.
+  virtual std::string status_problems() = 0;
   // Makes the running and every later call fail with class transient, code "cancelled", until
   // allow() is called.
   virtual void cancel() noexcept = 0;

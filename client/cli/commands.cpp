@@ -1,0 +1,118 @@
+#include "commands.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "exit_codes.h"
+#include "objectos/sync_engine.h"
+
+namespace objectos::cli {
+
+namespace {
+
+int outcome(const SyncResult& result, const Status& status) {
+  for (const Verdict& verdict : result.verdicts) {
+    if (verdict.status == "rejected") return kRejected;
+  }
+  return status.conflicts > 0 ? kConflicts : kOk;
+}
+
+template <typename Work>
+int exchange(SyncEngine& engine, Output& output, Work work) {
+  auto token = engine.on_progress([&](const Progress& p) { output.progress(p); });
+  SyncResult result = work();
+  token.cancel();
+  output.end_progress();
+  Status status = engine.status();
+  output.result(result, status);
+  return outcome(result, status);
+}
+
+int clone(const Arguments&, SyncEngine& engine, Output& output) {
+  return exchange(engine, output, [&] { return engine.clone(); });
+}
+int sync(const Arguments&, SyncEngine& engine, Output& output) {
+  return exchange(engine, output, [&] { return engine.sync_now(); });
+}
+int push(const Arguments&, SyncEngine& engine, Output& output) {
+  return exchange(engine, output, [&] { return engine.push_now(); });
+}
+int pull(const Arguments&, SyncEngine& engine, Output& output) {
+  return exchange(engine, output, [&] { return engine.pull_now(); });
+}
+
+int status(const Arguments&, SyncEngine& engine, Output& output) {
+  output.status(engine.status());
+  return kOk;
+}
+
+int pending(const Arguments&, SyncEngine& engine, Output& output) {
+  output.pending(engine.pending());
+  return kOk;
+}
+
+int conflicts(const Arguments&, SyncEngine& engine, Output& output) {
+  auto list = engine.conflicts();
+  output.conflicts(list);
+  return list.empty() ? kOk : kConflicts;
+}
+
+int resolve(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  const std::string& conflict = arguments.operands[1];
+  const bool choice = arguments.operands.size() == 3;
+  if (choice == arguments.has("--values")) {
+    throw Error(ErrorClass::usage, "usage",
+                "resolve takes either client_wins or server_wins, or --values JSON.", {},
+                "See objectos-sync resolve --help.");
+  }
+  Verdict verdict = choice ? engine.resolve(conflict, arguments.operands[2])
+                           : engine.resolve_with(conflict, arguments.value("--values"));
+  output.verdict(verdict);
+  return verdict.status == "rejected" ? kRejected : kOk;
+}
+
+// The exit code says whether something wants mending, and at which end.
+int doctor(const Arguments&, SyncEngine& engine, Output& output) {
+  const auto findings = engine.diagnose();
+  output.findings(findings);
+  auto problem_at = [&](std::string_view place) {
+    return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+      return finding.state == "problem" && finding.place == place;
+    });
+  };
+  if (problem_at("file")) return kFile;
+  return problem_at("server") ? kTransient : kOk;
+}
+
+int detach(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  engine.detach(arguments.has("--force"));
+  output.done("The file is a plain SQLite database now.");
+  return kOk;
+}
+
+struct Command {
+  std::string_view verb;
+  int (*run)(const Arguments&, SyncEngine&, Output&);
+};
+constexpr Command kCommands[] = {
+    {"clone", clone},   {"sync", sync},       {"push", push},           {"pull", pull},
+    {"status", status}, {"pending", pending}, {"conflicts", conflicts}, {"resolve", resolve},
+    {"doctor", doctor}, {"detach", detach},
+};
+
+}  // namespace
+
+int run_command(const Arguments& arguments, Output& output) {
+  const std::string_view verb = arguments.verb->name;
+  Options options;
+  options.database = arguments.operands[verb == "clone" ? 1 : 0];
+  options.server = verb == "clone" ? arguments.operands[0] : arguments.value("--server");
+  options.frames = frames_of(arguments);
+  SyncEngine engine(options);
+  for (const Command& command : kCommands) {
+    if (command.verb == verb) return command.run(arguments, engine, output);
+  }
+  throw Error(ErrorClass::internal, "internal", "The command has no function.");
+}
+
+}  // namespace objectos::cli

@@ -1,0 +1,84 @@
+#include "verbs.h"
+
+#include <string>
+
+namespace objectos::cli {
+
+namespace {
+
+constexpr Verb kVerbs[] = {
+    {"clone", "SERVER FILE", "make FILE, a SQLite database, from the server's objects", "--frames",
+     "objectos-sync clone postgresql:///crm phone.db", 2, 2},
+    {"sync", "FILE", "push local edits, pull everyone else's", "--server --frames",
+     "objectos-sync sync phone.db", 1, 1},
+    {"push", "FILE", "push local edits only; prints each verdict", "--server --frames",
+     "objectos-sync push phone.db", 1, 1},
+    {"pull", "FILE", "pull only; local edits stay queued", "--server --frames",
+     "objectos-sync pull phone.db", 1, 1},
+    {"status", "FILE", "what is queued, open and refused; asks no server", "",
+     "objectos-sync status phone.db --json", 1, 1},
+    {"pending", "FILE", "the queued edits, oldest first", "", "objectos-sync pending phone.db", 1,
+     1},
+    {"conflicts", "FILE", "the manual conflicts that wait for a decision", "",
+     "objectos-sync conflicts phone.db", 1, 1},
+    {"resolve", "FILE CONFLICT [client_wins | server_wins]", "decide a conflict, for everybody",
+     "--values --server", "objectos-sync resolve phone.db 5f0c... --values '{\"name\":\"Ada\"}'", 2,
+     3},
+    {"doctor", "FILE", "look both ends over and say what to mend", "--server",
+     "objectos-sync doctor phone.db", 1, 1},
+    {"detach", "FILE", "take sync out of FILE; a plain SQLite database remains", "--force",
+     "objectos-sync detach phone.db", 1, 1},
+};
+
+constexpr Option kOptions[] = {
+    {"--server", "SERVER", "connect to SERVER instead of the one the file was cloned from"},
+    {"--frames", "auto|on|off",
+     "how data travels: compressed over a network, plain over a unix socket, or as said"},
+    {"--values", "JSON", "a JSON object with a value for each colliding field"},
+    {"--force", "", "although unsent edits would be forgotten"},
+    {"--json", "", "JSON on standard output, errors too"},
+    {"--quiet", "", "no progress, no list of verdicts"},
+    {"--help", "", "this text; after a command, that command's"},
+    {"--version", "", "the version"},
+};
+
+constexpr std::string_view kCommon[] = {"--json", "--quiet", "--help", "--version"};
+
+}  // namespace
+
+std::span<const Verb> verbs() {
+  return kVerbs;
+}
+
+const Verb* find_verb(std::string_view name) {
+  for (const Verb& verb : kVerbs) {
+    if (name == verb.name) return &verb;
+  }
+  return nullptr;
+}
+
+std::span<const Option> options() {
+  return kOptions;
+}
+
+const Option* find_option(std::string_view name) {
+  for (const Option& option : kOptions) {
+    if (name == option.name) return &option;
+  }
+  return nullptr;
+}
+
+bool is_common(std::string_view option) {
+  for (std::string_view common : kCommon) {
+    if (option == common) return true;
+  }
+  return false;
+}
+
+bool takes(const Verb& verb, std::string_view option) {
+  if (is_common(option)) return true;
+  const std::string own = std::string(" ") + verb.options + " ";
+  return own.find(" " + std::string(option) + " ") != std::string::npos;
+}
+
+}  // namespace objectos::cli
