@@ -81,6 +81,7 @@ TransactionResult SyncEngine::transaction(const std::function<void(Transaction&)
 }
 std::vector<LocalDifference> SyncEngine::verify_local() {
   return impl_->verify_local();
+}
 std::vector<Finding> SyncEngine::diagnose() {
   return impl_->diagnose();
 }
