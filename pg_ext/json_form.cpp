@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "pg_ext/value_forms.h"
 #include "protocol/json.h"
 
 #include "pg_ext/pg.h"
@@ -375,6 +376,25 @@ void append_row_form(std::string& out, const std::vector<const ColumnInfo*>& col
           put_value(text, columns[i]->base_type, values[i]);
       }
       appendStringInfoChar(text, '}');
+    });
+  });
+}
+
+void append_value_forms(std::string& out, std::size_t* ends,
+                        const std::vector<const ColumnInfo*>& columns, const Datum* values,
+                        const bool* nulls) {
+  bool pin = false;
+  for (const ColumnInfo* column : columns) pin = pin || needs_pinning(column->base_type);
+  const std::size_t start = out.size();
+  pinned_if(pin, [&] {
+    append_built(out, [&](StringInfo text) {
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (nulls[i])
+          appendStringInfoString(text, "null");
+        else
+          put_value(text, columns[i]->base_type, values[i]);
+        ends[i] = start + static_cast<std::size_t>(text->len);
+      }
     });
   });
 }

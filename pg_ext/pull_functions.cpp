@@ -1,5 +1,7 @@
 // The SQL functions of pulling: sync_pull, sync_pull_response, sync_pull_frame, sync_schema,
 // sync_hello, sync_snapshot.
+#include "pg_ext/pull_functions.h"
+
 #include "pg_ext/pull.h"
 #include "pg_ext/pull_response.h"
 #include "pg_ext/snapshot.h"
@@ -22,27 +24,6 @@ PullCall call_of(FunctionCall call) {
   if (!argument_is_null(call, 2)) result.max_mutations = int4_argument(call, 2);
   if (!argument_is_null(call, 3)) result.confirmed = int8_argument(call, 3);
   return result;
-}
-
-void write_row(RowWriter& writer, const PullRow& row) {
-  writer.text(std::string_view(row.kind))
-      .int8(row.sequence)
-      .text(row.id)
-      .text(row.object)
-      .text(row.record_id);
-  writer.text(row.operation).text(row.data).int8(row.version);
-  if (row.timestamp) {
-    writer.datum(static_cast<Datum>(*row.timestamp), false);
-  } else {
-    writer.null();
-  }
-  writer.text(row.user_id).text(row.tag).text(row.checkpoint);
-  if (row.has_more) {
-    writer.boolean(*row.has_more);
-  } else {
-    writer.null();
-  }
-  writer.end_row();
 }
 
 std::string hello_json(Spi& spi, const std::string& client_id) {
@@ -80,13 +61,35 @@ std::string hello_json(Spi& spi, const std::string& client_id) {
 }
 
 }  // namespace
+
+void write_pull_row(RowWriter& writer, const PullRow& row) {
+  writer.text(std::string_view(row.kind))
+      .int8(row.sequence)
+      .text(row.id)
+      .text(row.object)
+      .text(row.record_id);
+  writer.text(row.operation).text(row.data).int8(row.version);
+  if (row.timestamp) {
+    writer.datum(static_cast<Datum>(*row.timestamp), false);
+  } else {
+    writer.null();
+  }
+  writer.text(row.user_id).text(row.tag).text(row.checkpoint);
+  if (row.has_more) {
+    writer.boolean(*row.has_more);
+  } else {
+    writer.null();
+  }
+  writer.end_row();
+}
+
 }  // namespace objectos::server
 
 using namespace objectos::server;
 
 OBJECTOS_FUNCTION(sync_pull) {
   RowWriter writer(call);
-  for (const PullRow& row : pull(call_of(call))) write_row(writer, row);
+  for (const PullRow& row : pull(call_of(call))) write_pull_row(writer, row);
   return null_result(call);
 }
 

@@ -1,6 +1,5 @@
 #include "pg_ext/reread.h"
 
-#include "pg_ext/record_reader.h"
 #include "protocol/limits.h"
 
 namespace objectos::server {
@@ -15,6 +14,22 @@ PullRow mark(const std::string& object, const char* operation) {
 }
 
 }  // namespace
+
+PullRow whole_row(const ObjectView& object, const PullClient& client, RecordRow&& record) {
+  PullRow row;
+  row.kind = "mutation";
+  row.object = object.info.object;
+  row.operation = "insert";
+  if (object.info.row_security) {
+    row.tag = record_tag(client, object.info.object, record.record_id);
+  }
+  row.record_id = std::move(record.record_id);
+  row.data = std::move(record.data);
+  row.version = record.version;
+  row.timestamp = record.modified_at;
+  row.user_id = std::move(record.modified_by);
+  return row;
+}
 
 void align_objects(const View& view, Checkpoint& checkpoint) {
   std::map<std::string, ObjectState> aligned;
@@ -53,19 +68,7 @@ std::size_t append_reread(Spi& spi, const View& view, const PullClient& client,
       bytes += record.data.size();
       full = got == wanted || bytes >= limits::page_bytes;
       state.cursor = record.record_id;
-      PullRow row;
-      row.kind = "mutation";
-      row.object = object.info.object;
-      row.operation = "insert";
-      if (object.info.row_security) {
-        row.tag = record_tag(client, object.info.object, record.record_id);
-      }
-      row.record_id = std::move(record.record_id);
-      row.data = std::move(record.data);
-      row.version = record.version;
-      row.timestamp = record.modified_at;
-      row.user_id = std::move(record.modified_by);
-      out.push_back(std::move(row));
+      out.push_back(whole_row(object, client, std::move(record)));
       return !full;
     });
     sent += got;

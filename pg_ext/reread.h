@@ -5,11 +5,15 @@
 #include <cstddef>
 
 #include "pg_ext/pull_row.h"
+#include "pg_ext/record_reader.h"
 #include "pg_ext/spi.h"
 #include "pg_ext/view.h"
 #include "protocol/checkpoint.h"
 
 namespace objectos::server {
+
+// A record as a mutation that sets all of it.
+PullRow whole_row(const ObjectView& object, const PullClient& client, RecordRow&& record);
 
 // Brings the checkpoint's objects in line with the view: what is new or changed begins to be
 // re-read, what is not visible any more is forgotten.

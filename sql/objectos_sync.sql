@@ -300,6 +300,42 @@ CREATE FUNCTION sync_hello(client_id text, high_water bigint DEFAULT NULL) RETUR
 COMMENT ON FUNCTION sync_hello(text, bigint)
   IS 'who the server takes the caller for, and what it knows of the client';
 
+-- What verify() compares (protocol/record_digest.h); in a pull round, in its cut.
+CREATE FUNCTION sync_digest(client_id text, seed bigint)
+  RETURNS TABLE(object text, records bigint, digest text)
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_digest';
+COMMENT ON FUNCTION sync_digest(text, bigint)
+  IS 'the number of records and their digest, of each object that the caller may read';
+
+CREATE FUNCTION sync_digest_buckets(client_id text, seed bigint, object text, bits int, buckets bigint[])
+  RETURNS TABLE(bucket bigint, records bigint, digest text)
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_digest_buckets';
+COMMENT ON FUNCTION sync_digest_buckets(text, bigint, text, int, bigint[])
+  IS 'the same of the parts of some of an object''s buckets';
+
+CREATE FUNCTION sync_digest_records(client_id text, seed bigint, object text, bits int, buckets bigint[])
+  RETURNS TABLE(record_id text, digest text)
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_digest_records';
+COMMENT ON FUNCTION sync_digest_records(text, bigint, text, int, bigint[])
+  IS 'the digest of each record in some of an object''s buckets';
+
+CREATE FUNCTION sync_records(client_id text, object text, record_ids text[])
+  RETURNS TABLE(kind text, sequence bigint, id uuid, object text, record_id text, operation text,
+    data json, version bigint, "timestamp" timestamptz, user_id text, tag text, checkpoint text,
+    has_more boolean)
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_records';
+COMMENT ON FUNCTION sync_records(text, text, text[])
+  IS 'some records whole, as a pull sends them; has_more: ask again for those that did not come';
+
+-- Looks through the log; where it is asked often, an index is worth its upkeep (docs/verify.md).
+CREATE FUNCTION sync_history(object text, record_id text, max_steps int DEFAULT 100,
+    before_version bigint DEFAULT NULL)
+  RETURNS TABLE(sequence bigint, version bigint, operation text, user_id text, client_id text, device text,
+    mutation_id uuid, "timestamp" timestamptz, data jsonb, original jsonb)
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_history';
+COMMENT ON FUNCTION sync_history(text, text, int, bigint)
+  IS 'who changed a record what when, the newest first: columns that the caller may read, while the record is visible to it';
+
 -- === push =========================================================================================
 CREATE FUNCTION sync_push(client_id text, mutations json) RETURNS TABLE(
     mutation_id uuid, status text,
@@ -501,7 +537,8 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
      WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_pull_frame', 'sync_snapshot',
        'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
-       'sync_resolve', 'sync_objects', 'sync_clients');
+       'sync_resolve', 'sync_objects', 'sync_clients', 'sync_digest', 'sync_digest_buckets', 'sync_digest_records',
+       'sync_records', 'sync_history');
   END;
 COMMENT ON FUNCTION objectos_sync.client_functions() IS 'what sync_grant() lets a role call';
 

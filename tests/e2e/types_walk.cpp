@@ -172,6 +172,7 @@ TEST_CASE("values carried through a client's SQLite file and frames come back th
   objectos::SyncEngine engine(
       {.database = file_path(), .server = World::conninfo, .frames = objectos::Frames::on});
   engine.clone();
+  CHECK(engine.verify().differences == 0);
   {
     PlainFile file(file_path());
     for (const DocumentedType& type : world.types()) {
@@ -195,5 +196,12 @@ TEST_CASE("values carried through a client's SQLite file and frames come back th
       world.query("UPDATE " + World::table(type) + " SET v = '-0' WHERE v = 0 AND id > 2000");
     CAPTURE(type.name);
     CHECK(world.differing(type, 2000) == "");
+  }
+  for (const auto& object : engine.verify().objects) {
+    for (const auto& difference : object.differences) {
+      CAPTURE(difference.object);
+      CAPTURE(difference.record_id);
+      CHECK(objectos::difference_kind_name(difference.kind) == std::string("none"));
+    }
   }
 }

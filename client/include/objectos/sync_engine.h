@@ -20,6 +20,7 @@
 #include "objectos/error.h"
 #include "objectos/local_writes.h"
 #include "objectos/types.h"
+#include "objectos/verify.h"
 
 namespace objectos {
 
@@ -135,6 +136,17 @@ class SyncEngine {
   // set up for this file. Changes nothing but what a connection tells the server. What is wrong
   // with file or server is a finding, not an Error.
   std::vector<Finding> diagnose();
+
+  // Pulls, then compares the file with the server in the same cut: digests of objects in one round
+  // trip, of smaller and smaller parts of what differs, then rows. Unsent edits are no difference:
+  // what is compared is what they were made on. `repair` mends what was found, and no more is
+  // downloaded than that. docs/verify.md.
+  VerifyReport verify(const VerifyOptions& options = {});
+  // Who changed the record what when, the newest first, from the server's log.
+  std::vector<HistoryEntry> log(const std::string& object, const std::string& record_id,
+                                int max = 100);
+  // What the edits in the queue make of their records: local row against base image, by field.
+  std::vector<RecordDiff> diff();
 
   // Takes triggers and every table of ours out of the file and leaves a plain SQLite
   // database. Error usage/"pending_mutations" if unsent edits would be lost, unless `force`.

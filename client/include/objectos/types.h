@@ -11,7 +11,17 @@
 namespace objectos {
 
 // What the engine is doing. `waiting` is the pause of the background loop between two rounds.
-enum class Phase { idle, connecting, cloning, pushing, pulling, acknowledging, waiting, stopped };
+enum class Phase {
+  idle,
+  connecting,
+  cloning,
+  pushing,
+  pulling,
+  verifying,
+  acknowledging,
+  waiting,
+  stopped
+};
 
 // The stable lower-case name ("pulling", ...). Never null.
 const char* phase_name(Phase phase) noexcept;

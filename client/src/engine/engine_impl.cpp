@@ -269,6 +269,25 @@ Verdict SyncEngine::Impl::resolve(const std::string& conflict_id, const std::str
   return verdict;
 }
 
+VerifyReport SyncEngine::Impl::verify(const VerifyOptions& options) {
+  return exclusively([&] {
+    SessionEvents events = session_events();
+    SyncSession session(transport(), database(), {options_.page_mutations, options_.push_mutations},
+                        events);
+    VerifyReport report = session.verify(options);
+    note_conflicts(database());
+    return report;
+  });
+}
+
+std::vector<HistoryEntry> SyncEngine::Impl::record_log(const std::string& object,
+                                                       const std::string& record_id, int max) {
+  return exclusively([&] {
+    transport().connect();
+    return transport().history(object, record_id, max, std::nullopt);
+  });
+}
+
 void SyncEngine::Impl::detach(bool force) {
   stop();
   exclusively([&] {

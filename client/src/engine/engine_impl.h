@@ -31,6 +31,10 @@ class SyncEngine::Impl {
   SyncResult sync(bool push, bool pull);
   Verdict resolve(const std::string& conflict_id, const std::string& text, bool values);
   std::vector<Finding> diagnose();
+  VerifyReport verify(const VerifyOptions& options);
+  std::vector<HistoryEntry> record_log(const std::string& object, const std::string& record_id,
+                                       int max);
+  std::vector<RecordDiff> diff();
   void detach(bool force);
   void start();
   void stop();

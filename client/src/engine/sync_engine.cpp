@@ -17,6 +17,8 @@ const char* phase_name(Phase phase) noexcept {
       return "pushing";
     case Phase::pulling:
       return "pulling";
+    case Phase::verifying:
+      return "verifying";
     case Phase::acknowledging:
       return "acknowledging";
     case Phase::waiting:
@@ -84,6 +86,16 @@ std::vector<LocalDifference> SyncEngine::verify_local() {
 }
 std::vector<Finding> SyncEngine::diagnose() {
   return impl_->diagnose();
+}
+VerifyReport SyncEngine::verify(const VerifyOptions& options) {
+  return impl_->verify(options);
+}
+std::vector<HistoryEntry> SyncEngine::log(const std::string& object, const std::string& record_id,
+                                          int max) {
+  return impl_->record_log(object, record_id, max);
+}
+std::vector<RecordDiff> SyncEngine::diff() {
+  return impl_->diff();
 }
 void SyncEngine::detach(bool force) {
   impl_->detach(force);

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "engine/answers.h"
+#include "engine/replica_verifier.h"
 #include "fault_point.h"
 #include "objectos/error.h"
 #include "protocol/json.h"
@@ -82,13 +83,16 @@ void SyncSession::enter(Phase phase) {
   events_.progress(progress_);
 }
 
+void SyncSession::require_complete() const {
+  if (database_.state().complete) return;
+  throw Error(ErrorClass::local, "file_incomplete",
+              "The initial sync of this file was interrupted.", {},
+              "Run `objectos-sync clone` with the same server and file again.");
+}
+
 SyncResult SyncSession::run(bool push, bool pull_rows) {
   SyncResult result;
-  if (!database_.state().complete) {
-    throw Error(ErrorClass::local, "file_incomplete",
-                "The initial sync of this file was interrupted.", {},
-                "Run `objectos-sync clone` with the same server and file again.");
-  }
+  require_complete();
   enter(Phase::connecting);
   transport_.connect();
   hello(result);
@@ -107,6 +111,26 @@ SyncResult SyncSession::pull_what_is_left() {
   acknowledge();
   enter(Phase::idle);
   return result;
+}
+
+VerifyReport SyncSession::verify(const VerifyOptions& options) {
+  SyncResult result;
+  VerifyReport report;
+  require_complete();
+  enter(Phase::connecting);
+  transport_.connect();
+  hello(result);
+  mends_missing_ = options.repair;
+  in_cut_ = [&] {
+    enter(Phase::verifying);
+    report = ReplicaVerifier(transport_, database_, options, events_, progress_).run();
+  };
+  pull(result);
+  in_cut_ = nullptr;
+  progress_.object.clear();
+  acknowledge();
+  enter(Phase::idle);
+  return report;
 }
 
 void SyncSession::hello(SyncResult& result) {
@@ -259,7 +283,7 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint) {
     more = last.has_more;
     if (more) {
       request_page(std::string(last.checkpoint));
-    } else {
+    } else if (!in_cut_) {
       transport_.end_round();
     }
     std::size_t bytes = bytes_of(*held.back());
@@ -289,6 +313,10 @@ void SyncSession::pull_round(SyncResult& result) {
   RoundResult round;
   try {
     round = receive_round(state.checkpoint.empty() ? "0" : state.checkpoint);
+    if (in_cut_) {
+      in_cut_();
+      transport_.end_round();
+    }
   } catch (...) {
     transport_.abort_round();
     throw;
@@ -299,7 +327,7 @@ void SyncSession::pull_round(SyncResult& result) {
   for (const LocalChange& change : round.changes) {
     events_.change({change.object, change.record_id, change.operation, std::nullopt});
   }
-  if (round.missing_rows > 0 && !state.checkpoint.empty()) {
+  if (round.missing_rows > 0 && !state.checkpoint.empty() && !mends_missing_) {
     throw Error(ErrorClass::resync, "records_missing",
                 "The server changed records that this file does not hold.");
   }

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "objectos/types.h"
+#include "objectos/verify.h"
 #include "store/local_database.h"
 #include "transport/transport.h"
 
@@ -46,6 +47,8 @@ class SyncSession {
   SyncResult run(bool push, bool pull);
   // The end of a clone: the objects that the snapshot left out, by a round, then ack.
   SyncResult pull_what_is_left();
+  // hello, a pull round, and in its cut the comparison of the file with the server; then ack.
+  VerifyReport verify(const VerifyOptions& options);
 
  private:
   void hello(SyncResult& result);
@@ -61,6 +64,7 @@ class SyncSession {
   void pull(SyncResult& result);
   void pull_round(SyncResult& result);
   RoundResult receive_round(const std::string& checkpoint);
+  void require_complete() const;
   void request_page(const std::string& checkpoint);
   void acknowledge();
   void enter(Phase phase);
@@ -70,8 +74,11 @@ class SyncSession {
   SessionLimits limits_;
   SessionEvents& events_;
   Progress progress_;
-  std::string client_id_;        // of the round under way,
-  std::int64_t confirmed_ = 0;   // as they were when it began
+  std::string client_id_;       // of the round under way,
+  std::int64_t confirmed_ = 0;  // as they were when it began
+  // What else is done in a round's cut, when the file has committed it; empty: nothing.
+  std::function<void()> in_cut_;
+  bool mends_missing_ = false;   // by in_cut_
   bool schema_changed_ = false;  // the server has another schema than the file
 };
 

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "objectos/local_writes.h"
+#include "replica_image.h"
 
 namespace objectos {
 
@@ -71,6 +72,7 @@ struct LocalObject {
   std::vector<std::string> key;
   std::vector<LocalColumn> columns;   // schema order; _version and _synced are not among them
   std::vector<AppUnique> app_unique;  // not on expressions: what these displace is not seen
+  bool row_security = false;          // as this user reads it: its records have tags
   int column_index(std::string_view name) const;
 };
 
@@ -282,6 +284,10 @@ class LocalDatabase {
   virtual std::vector<Row> run_statement(const std::string& sql,
                                          const std::vector<Value>& parameters) = 0;
 
+  // The server image of the file, for verification (replica_image.h).
+  virtual std::unique_ptr<ImageReader> read_image(uint64_t seed) const = 0;
+  virtual std::optional<ImageRow> server_image(const std::string& object,
+                                               const std::string& record_id) const = 0;
   // The local row as JSON in wire forms, or nullopt.
   virtual std::optional<std::string> row_json(const std::string& object,
                                               const std::string& record_id) const = 0;

@@ -355,6 +355,7 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
       if (at < 0) throw StoreError(StoreErrorKind::invalid_input, "a key column is missing", name);
       object.columns[static_cast<size_t>(at)].is_key = true;
     }
+    object.row_security = json_true(members, "rls");
     objects.push_back(std::move(object));
   }
   return objects;

@@ -46,6 +46,8 @@ class StoreRound : public RoundApplier {
       removal(row);
     } else if (row.kind == "conflict") {
       conflict(row);
+    } else if (row.kind == "repair") {
+      repair(row);
     } else if (row.kind == "checkpoint") {
       checkpoint_ = true;
       result_.checkpoint = row.checkpoint;
@@ -157,11 +159,14 @@ class StoreRound : public RoundApplier {
     write.bind(2, row.version).bind(3, row.object).bind(4, row.record_id).run();
   }
 
+  void keep_tag(const PulledView& row) {
+    if (row.tag.empty()) return;
+    Statement& tag = kept(tag_, "INSERT OR REPLACE INTO _tags VALUES(?,?,?)");
+    tag.bind_view(1, row.object).bind_view(2, row.record_id).bind_view(3, row.tag).run();
+  }
+
   void mutation(const PulledView& row) {
-    if (!row.tag.empty()) {
-      Statement& tag = kept(tag_, "INSERT OR REPLACE INTO _tags VALUES(?,?,?)");
-      tag.bind_view(1, row.object).bind_view(2, row.record_id).bind_view(3, row.tag).run();
-    }
+    keep_tag(row);
     const bool rereading = !rereading_.empty() && rereading_.count(std::string(row.object)) > 0;
     const bool whole = rereading && row.operation == "insert";
     if (rereading) seen(row);
@@ -187,6 +192,7 @@ class StoreRound : public RoundApplier {
   }
 
   void acknowledgement(const PulledView& row) {
+    if (row.operation != "delete") keep_tag(row);
     const std::optional<QueuedMutation> found = queued(row.id);
     if (!found) return;
     RawMembers data = row.data.empty() ? RawMembers() : json_members(row.data);
@@ -218,6 +224,28 @@ class StoreRound : public RoundApplier {
   void seen(const PulledView& row) {
     Statement& mark = kept(seen_, "INSERT OR IGNORE INTO _reread VALUES(?,?)");
     mark.bind_view(1, row.object).bind_view(2, row.record_id).run();
+  }
+
+  // What the server holds in place of what is here, whatever the versions say (operation delete:
+  // nothing). A record with queued work keeps it, over the base image that it may have lost.
+  void repair(const PulledView& row) {
+    keep_tag(row);
+    note(row.object, row.record_id, row.operation == "delete" ? "delete" : "upsert");
+    if (!based(row) &&
+        !store_.queue_of(std::string(row.object), std::string(row.record_id)).empty())
+      restore_base(row);
+    if (based(row)) return set_base(row, row.operation, row.data, row.operation == "insert");
+    RowWriter& table = writer(row.object);
+    if (row.operation == "insert")
+      table.upsert(slices_.parse(row.data), row.version, true, true);
+    else if (!table.remove(row.record_id, std::nullopt))
+      table.remove_keyless();
+  }
+
+  void restore_base(const PulledView& row) {
+    Statement base(store_.database(), "INSERT INTO _base(object,record_id) VALUES(?,?)");
+    base.bind(1, row.object).bind(2, row.record_id).run();
+    based_.insert(std::string(row.object) + '\x1f' + std::string(row.record_id));
   }
 
   // Of the rows that come in bulk: prepared once a round.

@@ -229,6 +229,13 @@ bool RowWriter::remove(std::string_view record_id, std::optional<int64_t> up_to_
   return sqlite3_changes(database_) > 0;
 }
 
+void RowWriter::remove_keyless() {
+  std::string condition;
+  for (const std::string& name : object_.key)
+    condition += (condition.empty() ? "" : " OR ") + quote_name(name) + " IS NULL";
+  prepared("DELETE FROM " + quote_name(object_.name) + " WHERE " + condition).run();
+}
+
 void RowWriter::remove_older(std::optional<int64_t> version) {
   Statement& statement = prepared("DELETE FROM " + quote_name(object_.name) +
                                   " WHERE _synced=1 AND coalesce(_version,0)<coalesce(?1,"

@@ -26,6 +26,7 @@ class RowWriter {
   bool update(std::string_view record_id, const std::vector<JsonSlice>& changes,
               std::optional<int64_t> version);
   bool remove(std::string_view record_id, std::optional<int64_t> up_to_version);
+  void remove_keyless();  // rows with a NULL in their key, which no server has
   void remove_older(std::optional<int64_t> version);  // truncate
   std::optional<std::string> read(std::string_view record_id, std::optional<int64_t>* version);
   // UNIQUE indexes of the app's that stood in the way of a row are dropped until the end of the

@@ -45,6 +45,9 @@ class Store : public LocalDatabase {
   std::vector<Rejection> rejections() const override;
   std::vector<LocalDifference> verify_local() const override;
   std::vector<std::string> integrity_problems() const override;
+  std::unique_ptr<ImageReader> read_image(uint64_t seed) const override;
+  std::optional<ImageRow> server_image(const std::string& object,
+                                       const std::string& record_id) const override;
   std::optional<std::string> row_json(const std::string& object,
                                       const std::string& record_id) const override;
   void limit_pages(int64_t pages) override;

@@ -51,6 +51,47 @@ std::string_view view_at(const PGresult* r, int row, int column) {
   return {PQgetvalue(r, row, column), static_cast<std::size_t>(PQgetlength(r, row, column))};
 }
 
+// As bigint takes the 64 bits.
+std::string signed_text(std::uint64_t bits) {
+  return std::to_string(static_cast<std::int64_t>(bits));
+}
+
+Digest digest_at(const PGresult* r, int row, int column) {
+  if (const auto digest = parse_digest(view_at(r, row, column))) return *digest;
+  throw Error(ErrorClass::upgrade, "unexpected_answer",
+              "The server gave a digest this version does not know.");
+}
+
+// Two columns: records, digest.
+BucketSum sum_at(const PGresult* r, int row, int column) {
+  return {number_at(r, row, column).value_or(0), digest_at(r, row, column + 1)};
+}
+
+std::string array_literal(const std::vector<std::string>& texts) {
+  std::string literal = "{";
+  for (const std::string& text : texts) {
+    literal += literal.size() > 1 ? ",\"" : "\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') literal += '\\';
+      literal += c;
+    }
+    literal += '"';
+  }
+  return literal + "}";
+}
+
+HistoryEntry history_at(const PGresult* r, int row) {
+  HistoryEntry entry;
+  entry.sequence = number_at(r, row, 0).value_or(0);
+  entry.version = number_at(r, row, 1);
+  std::string* const texts[] = {&entry.operation, &entry.user_id,     &entry.client_id,
+                                &entry.device,    &entry.mutation_id, &entry.timestamp,
+                                &entry.data,      &entry.original};
+  int column = 2;
+  for (std::string* text : texts) *text = text_at(r, row, column++).value_or("");
+  return entry;
+}
+
 class PgPage final : public PullPage {
  public:
   static constexpr const char* columns =
@@ -198,6 +239,65 @@ class PgTransport final : public Transport {
     connection_.copy_out(query, on_bytes);
   }
 
+  std::vector<ObjectSum> digests(const std::string& client_id, std::uint64_t seed) override {
+    const PgResult rows = connection_.query(
+        "SELECT object, records, digest FROM " + schema_ + "sync_digest($1::text, $2::bigint)",
+        {client_id, signed_text(seed)});
+    std::vector<ObjectSum> sums;
+    for (int row = 0; row < PQntuples(rows.get()); ++row) {
+      sums.push_back({text_at(rows.get(), row, 0).value_or(""), sum_at(rows.get(), row, 1)});
+    }
+    return sums;
+  }
+
+  BucketSums digest_buckets(const std::string& client_id, std::uint64_t seed,
+                            const DigestQuestion& question) override {
+    const PgResult rows = ask("bucket, records, digest FROM " + schema_ + "sync_digest_buckets",
+                              client_id, seed, question);
+    BucketSums sums;
+    for (int row = 0; row < PQntuples(rows.get()); ++row) {
+      const auto bucket = static_cast<std::uint64_t>(number_at(rows.get(), row, 0).value_or(0));
+      sums.emplace(bucket, sum_at(rows.get(), row, 1));
+    }
+    return sums;
+  }
+
+  std::vector<RecordSum> digest_records(const std::string& client_id, std::uint64_t seed,
+                                        const DigestQuestion& question) override {
+    const PgResult rows =
+        ask("record_id, digest FROM " + schema_ + "sync_digest_records", client_id, seed, question);
+    std::vector<RecordSum> sums;
+    for (int row = 0; row < PQntuples(rows.get()); ++row) {
+      sums.push_back({text_at(rows.get(), row, 0).value_or(""), digest_at(rows.get(), row, 1)});
+    }
+    return sums;
+  }
+
+  std::unique_ptr<PullPage> records(const std::string& client_id, const std::string& object,
+                                    const std::vector<std::string>& record_ids) override {
+    return std::make_unique<PgPage>(
+        connection_.query(std::string("SELECT ") + PgPage::columns + " FROM " + schema_ +
+                              "sync_records($1::text, $2::text, $3::text[])",
+                          {client_id, object, array_literal(record_ids)}));
+  }
+
+  std::vector<HistoryEntry> history(const std::string& object, const std::string& record_id,
+                                    int max, std::optional<std::int64_t> before) override {
+    PgParameter last;
+    if (before) last = std::to_string(*before);
+    const PgResult rows = connection_.query(
+        "SELECT sequence, version, operation, user_id, client_id, device, mutation_id, "
+        "pg_catalog.to_char(\"timestamp\" AT TIME ZONE 'UTC', "
+        "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), data, original FROM " +
+            schema_ + "sync_history($1::text, $2::text, $3::int, $4::bigint)",
+        {object, record_id, std::to_string(max), last});
+    std::vector<HistoryEntry> entries;
+    for (int row = 0; row < PQntuples(rows.get()); ++row) {
+      entries.push_back(history_at(rows.get(), row));
+    }
+    return entries;
+  }
+
   VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) override {
     return one_verdict("sync_resolve($1::uuid, $2::text)", {conflict_id, resolution});
   }
@@ -215,6 +315,18 @@ class PgTransport final : public Transport {
     const PgResult result = connection_.receive();
     return open_answer(PQntuples(result.get()) == 1 ? view_at(result.get(), 0, 0)
                                                     : std::string_view());
+  }
+
+  PgResult ask(const std::string& what, const std::string& client_id, std::uint64_t seed,
+               const DigestQuestion& question) {
+    std::string buckets = "{";
+    for (const std::uint64_t bucket : question.buckets) {
+      buckets += (buckets.size() > 1 ? "," : "") + std::to_string(bucket);
+    }
+    return connection_.query(
+        "SELECT " + what + "($1::text, $2::bigint, $3::text, $4::int, $5::bigint[])",
+        {client_id, signed_text(seed), question.object, std::to_string(question.bits),
+         buckets + "}"});
   }
 
   std::string scalar(const std::string& sql, std::initializer_list<PgParameter> parameters) {

@@ -13,6 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "objectos/verify.h"
+#include "protocol/record_digest.h"
+
 namespace objectos {
 
 // A row of sync_push or sync_resolve. Optionals are SQL NULL.
@@ -64,6 +67,24 @@ struct Snapshot {
   std::vector<SnapshotObject> objects;
 };
 
+// Sums of digests (protocol/record_digest.h), of one object or of the parts of some buckets.
+struct ObjectSum {
+  std::string object;
+  BucketSum sum;
+};
+
+struct RecordSum {
+  std::string record_id;
+  Digest digest;
+};
+
+// The buckets of an object that a question is about.
+struct DigestQuestion {
+  std::string object;
+  int bits = 0;
+  std::vector<std::uint64_t> buckets;
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -94,6 +115,18 @@ class Transport {
   virtual Snapshot snapshot(const std::string& client_id) = 0;
   virtual void copy_out(const std::string& query,
                         const std::function<void(std::string_view)>& on_bytes) = 0;
+  // Within a round, in its cut: what verify() asks. `records`: those of the ids that the caller
+  // sees, and last a row that says whether some were left for another call.
+  virtual std::vector<ObjectSum> digests(const std::string& client_id, std::uint64_t seed) = 0;
+  virtual BucketSums digest_buckets(const std::string& client_id, std::uint64_t seed,
+                                    const DigestQuestion& question) = 0;
+  virtual std::vector<RecordSum> digest_records(const std::string& client_id, std::uint64_t seed,
+                                                const DigestQuestion& question) = 0;
+  virtual std::unique_ptr<PullPage> records(const std::string& client_id, const std::string& object,
+                                            const std::vector<std::string>& record_ids) = 0;
+  // A record's newest `max` steps, those before `before` if it is given; the newest first.
+  virtual std::vector<HistoryEntry> history(const std::string& object, const std::string& record_id,
+                                            int max, std::optional<std::int64_t> before) = 0;
   virtual VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) = 0;
   virtual VerdictRow resolve_values(const std::string& conflict_id,
                                     const std::string& values_json) = 0;

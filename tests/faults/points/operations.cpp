@@ -190,6 +190,14 @@ std::vector<Operation> operations(Session& session) {
       {"pull_frame", "SELECT length(sync_pull_frame('phone', " + place("begun") + ", 1000)) > 20",
        device, round},
       {"snapshot", "SELECT object, query FROM sync_snapshot('phone')", device, round},
+      {"digest", "SELECT object, records FROM sync_digest('phone', 1)", device, round},
+      {"digest_records",
+       "SELECT d.object, count(*) FROM sync_digest('phone', 1) AS d, "
+       "sync_digest_buckets('phone', 1, d.object, 0, '{0}') AS b, "
+       "sync_digest_records('phone', 1, d.object, 8, ARRAY[b.bucket]) AS r, "
+       "sync_records('phone', d.object, ARRAY[r.record_id]) AS w, "
+       "sync_history(d.object, r.record_id) AS h GROUP BY 1 ORDER BY 1",
+       device, round},
       {"schema", "SELECT jsonb_array_length(sync_schema() -> 'objects')", device},
       {"hello", "SELECT sync_hello('phone', 2) ->> 'user_id'", device},
       {"ack",

@@ -95,6 +95,11 @@ SELECT kind, pg_catalog.count(*) FROM public.sync_pull('path', '0') GROUP BY kin
 SELECT public.sync_hello('path') IS NOT NULL AS hello, public.sync_schema() IS NOT NULL AS schema,
        public.sync_pull_response('path', '0') IS NOT NULL AS response, public.sync_pull_frame('path', '0') IS NOT NULL AS frame;
 SELECT pg_catalog.count(*) FROM public.sync_snapshot('path');
+SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AS digests FROM public.sync_digest('path', 1);
+SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AS records
+  FROM public.sync_digest('path', 1) AS d, public.sync_digest_buckets('path', 1, d.object, 0, '{0}') AS b,
+       public.sync_digest_records('path', 1, d.object, 8, ARRAY[b.bucket]) AS r,
+       public.sync_records('path', d.object, ARRAY[r.record_id]) AS w, public.sync_history(d.object, r.record_id) AS h;
 CALL public.way_back();
 -- As a superuser, who may look after it, too.
 RESET ROLE;
