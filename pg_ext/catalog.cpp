@@ -134,6 +134,9 @@ void load_key(Relation relation, ObjectInfo& object) {
       ColumnInfo& column = object.columns[at];
       if (column.attnum != key.attnums[i]) continue;
       column.in_key = true;
+      const KeyDefault by_default = key_default(relation, column.attnum);
+      column.key_source = by_default.source;
+      column.sequence = by_default.sequence;
       column.equals = operator_name(column.type);
       object.key.push_back(at);
     }
@@ -184,7 +187,7 @@ std::vector<ObjectInfo> load_rows(const std::string& condition, const Params& pa
 void load_rights(ObjectInfo& object) {
   const Oid relid = object.relid;
   struct Rights {
-    bool schema, table, version, row_security;
+    bool schema, table, version, row_security, insert;
   };
   const AttrNumber version = object.version_attnum;
   const char* schema = object.schema.c_str();
@@ -196,10 +199,12 @@ void load_rights(ObjectInfo& object) {
     found.version =
         found.table ||
         (version > 0 && pg_attribute_aclcheck(relid, version, user, ACL_SELECT) == ACLCHECK_OK);
+    found.insert = pg_class_aclcheck(relid, user, ACL_INSERT) == ACLCHECK_OK;
     found.row_security = check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
     return found;
   });
   object.row_security = rights.row_security;
+  object.insertable = rights.schema;
   object.visible = rights.schema && rights.version && !object.key.empty();
   for (ColumnInfo& column : object.columns) {
     const AttrNumber attnum = column.attnum;
@@ -207,7 +212,13 @@ void load_rights(ObjectInfo& object) {
         rights.table || pg_call([&] {
           return pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
         });
-    if (column.in_key && !column.selectable) object.visible = false;
+    if (!column.in_key) continue;
+    if (!column.selectable) object.visible = false;
+    const bool insertable =
+        rights.insert || pg_call([&] {
+          return pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_INSERT) == ACLCHECK_OK;
+        });
+    if (!insertable) object.insertable = false;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/key_source.h"
 #include "protocol/value_kinds.h"
 
 namespace objectos::server {
@@ -29,6 +30,8 @@ struct ColumnInfo {
   char identity = '\0';        // 'a' always, 'd' by default
   char array_delimiter = ',';  // between an array's elements; ';' for box
   bool in_key = false;
+  KeySource key_source = KeySource::none;  // key columns: what fills them where nothing is given
+  Oid sequence = 0;                        // of KeySource::sequence
   bool by_value = false;  // how datums are held and compared: pg_attribute.attbyval, attlen
   std::int16_t length = 0;
   bool selectable = false;  // the caller holds SELECT on it (of the table or the column)
@@ -54,6 +57,7 @@ struct ObjectInfo {
   std::int64_t rekeyed_at = 0;
   std::string fields_json;    // {"column": "strategy"}
   bool row_security = false;  // row-level security applies to the caller
+  bool insertable = false;    // the caller may INSERT into every key column
   bool visible = false;  // the caller may SELECT every key column and _version, and use the schema
 
   const ColumnInfo* column(std::string_view name) const;

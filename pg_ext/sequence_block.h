@@ -14,4 +14,12 @@ namespace objectos::server {
 // transaction that has its xid, and runs inside a guard.
 std::int64_t draw_sequence_block(Oid sequence, std::int64_t count);
 
+// The same for a sequence of anybody's, as it is defined, and no value outside `lowest` to
+// `highest`. Fewer than `count` near its end; count 0: none is left. OS008 for one that cycles.
+struct SequenceBlock {
+  std::int64_t first = 0, last = 0, step = 1, count = 0;
+};
+SequenceBlock draw_user_sequence(Oid sequence, std::int64_t count, std::int64_t lowest,
+                                 std::int64_t highest);
+
 }  // namespace objectos::server

@@ -32,13 +32,20 @@ const char* truth(bool value) {
   return value ? "true" : "false";
 }
 
-void describe_column(std::string& out, const ColumnInfo& column) {
+// Leased keys are of no use to whoever may not insert.
+const char* key_source(const ObjectInfo& info, const ColumnInfo& column) {
+  if (column.key_source == KeySource::uuid) return "uuid";
+  return column.key_source == KeySource::sequence && info.insertable ? "sequence" : nullptr;
+}
+
+void describe_column(std::string& out, const ObjectInfo& info, const ColumnInfo& column) {
   out += '{';
   member(out, "name", column.name);
   out += "\"attnum\":" + std::to_string(column.attnum) + ',';
   member(out, "type", column.type_text);
   out += "\"type_oid\":" + std::to_string(column.type) + ',';
   member(out, "kind", to_string(column.kind));
+  if (const char* source = key_source(info, column)) member(out, "key_source", source);
   out += std::string("\"not_null\":") + truth(column.not_null) +
          ",\"has_default\":" + truth(column.has_default) +
          ",\"generated\":" + truth(column.generated) + '}';
@@ -60,7 +67,7 @@ void describe_object(std::string& out, const ObjectInfo& info) {
     if (!column.selectable) continue;
     if (!first) out += ',';
     first = false;
-    describe_column(out, column);
+    describe_column(out, info, column);
   }
   out += "],";
   member(out, "strategy", info.strategy);

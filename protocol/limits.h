@@ -66,4 +66,8 @@ inline constexpr int frame_compression_level = 1;
 // The largest window a frame may ask for, as a power of two: 8 MB, far more than level 1 uses.
 inline constexpr int frame_window_log_max = 23;
 
+// One block of leased keys. An int4 sequence has room for 21,000 of them; a device that inserts
+// more between two syncs than this is a bulk load.
+inline constexpr std::int64_t leased_ids_max = 100'000;
+
 }  // namespace objectos::limits

@@ -356,6 +356,20 @@ CREATE FUNCTION sync_push_frame(request bytea) RETURNS bytea
 COMMENT ON FUNCTION sync_push_frame(bytea)
   IS 'the same for a PushRequest in a frame; the verdicts come in a frame, too';
 
+CREATE FUNCTION sync_fork(client_id text, new_client_id text, mutations json) RETURNS TABLE(
+    mutation_id uuid, status text,
+    duplicate boolean, version bigint, sequence bigint, reason text, resolution text,
+    server_version bigint, client_version bigint, detail jsonb)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_fork';
+COMMENT ON FUNCTION sync_fork(text, text, json)
+  IS 'a copied or restored file takes a new identity: what became of the mutations it holds';
+
+CREATE FUNCTION sync_reserve_ids(object text, count bigint)
+  RETURNS TABLE(column_name text, first bigint, last bigint, step bigint)
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_reserve_ids';
+COMMENT ON FUNCTION sync_reserve_ids(text, bigint)
+  IS 'a block of keys from an object''s own sequence, for records that a client makes offline';
+
 CREATE FUNCTION sync_ack(ack json) RETURNS void
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_ack';
 COMMENT ON FUNCTION sync_ack(json)
@@ -537,7 +551,8 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
      WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_pull_frame', 'sync_snapshot',
        'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
-       'sync_resolve', 'sync_objects', 'sync_clients', 'sync_digest', 'sync_digest_buckets', 'sync_digest_records',
+       'sync_resolve', 'sync_objects', 'sync_clients', 'sync_fork', 'sync_reserve_ids', 'sync_digest',
+       'sync_digest_buckets', 'sync_digest_records',
        'sync_records', 'sync_history');
   END;
 COMMENT ON FUNCTION objectos_sync.client_functions() IS 'what sync_grant() lets a role call';

@@ -91,6 +91,11 @@ void Output::result(const SyncResult& result, const Status& status) {
     for (const Verdict& verdict : result.verdicts) verdict_line(verdict);
   }
   if (result.resynced) std::cout << "The replica was read anew; queued edits were kept.\n";
+  if (result.forked) {
+    std::cout << "This file is a copy, or was restored; it goes on under a new identity.\n";
+    if (result.set_aside > 0)
+      std::cout << result.set_aside << " edits were set aside: see _rejections.\n";
+  }
   std::cout << result.verdicts.size() << " pushed, " << result.changes << " records changed here";
   if (status.pending > 0) std::cout << ", " << status.pending << " still queued";
   if (status.conflicts > 0) {

@@ -23,7 +23,8 @@ struct World {
   World() {
     server.exec(
         "CREATE TABLE items (id text PRIMARY KEY, name text, amount int CHECK (amount >= 0))");
-    server.exec("SELECT sync_enable('items')");
+    server.exec("CREATE TABLE numbered (id serial PRIMARY KEY)");  // whose keys are leased
+    server.exec("SELECT sync_enable('items'), sync_enable('numbered')");
     server.exec("INSERT INTO items SELECT 'r' || i, 'start', i FROM generate_series(1, 8) i");
   }
   Ended clone(const std::string& fault = {}) {
@@ -107,6 +108,7 @@ TEST_CASE("every fault point of the sources is reached by clone or sync") {
   std::set<std::string> points = fault_points("client/src", "fault_point");
   CHECK(points.size() >= 15);
   for (const std::string& point : points) {
+    if (point.rfind("fork.", 0) == 0) continue;  // passed by forks alone: fork_test.cpp
     CAPTURE(point);
     World world;
     bool reached = world.clone(point).signal == SIGKILL;

@@ -59,7 +59,8 @@ objectos_engine* objectos_open(const char* options, objectos_error** error);
 /* Stops the engine and gives it back. Waits for a callback that is running. NULL is fine. */
 void objectos_close(objectos_engine* engine);
 
-/* Initial sync into a new file. `*result`: {verdicts, pulled, changes, resynced}. */
+/* Initial sync into a new file. `*result`: {verdicts, pulled, changes, resynced, forked,
+ * set_aside}. */
 int objectos_clone(objectos_engine* engine, char** result, objectos_error** error);
 
 /* Push, pull, acknowledge, once; or only one half of it. `*result` as above. */

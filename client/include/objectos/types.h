@@ -37,6 +37,12 @@ struct Progress {
   std::string object;           // the one being read by a clone, otherwise empty
 };
 
+// How many keys a file may still give to new records of an object before it must sync.
+struct LeasedKeys {
+  std::string object;
+  std::int64_t left = 0;
+};
+
 // The state of the local file and of its last exchange with the server.
 struct Status {
   Phase phase = Phase::idle;
@@ -54,6 +60,7 @@ struct Status {
   std::int64_t failures = 0;        // failed attempts in a row
   std::int64_t retry_delay_ms = 0;  // pause before the next attempt after a failure
   std::vector<std::string> objects;
+  std::vector<LeasedKeys> leases;  // of the objects whose keys a sequence fills
 };
 
 // One record that a pull changed in the local file. Delivered after the SQLite commit.
@@ -131,6 +138,10 @@ struct SyncResult {
   std::int64_t pulled = 0;   // rows received
   std::int64_t changes = 0;  // records changed locally by the pull
   bool resynced = false;     // the replica was read anew (queue kept)
+  // The file was a copy or a restored one and took a new identity (docs/forks.md). What nobody can
+  // tell the fate of was set aside: see rejections().
+  bool forked = false;
+  std::int64_t set_aside = 0;
 };
 
 // How pulls and pushes travel: as compressed frames, a sixth of the bytes, or as plain rows, less

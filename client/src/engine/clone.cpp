@@ -41,7 +41,8 @@ std::vector<std::string> key_of(const LocalDatabase& database, const std::string
 }
 
 void load_objects(Transport& transport, LocalDatabase& database, const Snapshot& snapshot,
-                  bool objects_left, SessionEvents& events, SyncResult& result) {
+                  bool objects_left, SessionLimits limits, SessionEvents& events,
+                  SyncResult& result) {
   auto loader = database.begin_load();
   Progress progress;
   progress.phase = Phase::cloning;
@@ -59,6 +60,7 @@ void load_objects(Transport& transport, LocalDatabase& database, const Snapshot&
     fault_point("clone_object_loaded");
   }
   transport.end_round();
+  renew_leases(transport, database, limits.lease_block, events);
   SyncState state = database.state();
   state.checkpoint = snapshot.checkpoint;
   state.last_sync = iso_time(events.now_ms());
@@ -116,7 +118,7 @@ std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRe
       fault_point("clone_file_created");
       if (offset_ms) database->set_clock_offset(*offset_ms);
       objects_left = snapshot.objects.size() < database->objects().size();
-      load_objects(transport, *database, snapshot, objects_left, events, result);
+      load_objects(transport, *database, snapshot, objects_left, limits, events, result);
     } catch (...) {
       transport.abort_round();
       throw;

@@ -139,6 +139,10 @@ void SyncEngine::Impl::deliver() {
   }
 }
 
+SessionLimits SyncEngine::Impl::session_limits() const {
+  return {options_.page_mutations, options_.push_mutations, options_.lease_block};
+}
+
 LocalDatabase& SyncEngine::Impl::database() {
   if (!database_) {
     database_ = LocalDatabase::open(options_.database, LocalDatabase::Mode::engine);
@@ -215,11 +219,17 @@ SyncResult SyncEngine::Impl::clone() {
       throw Error(ErrorClass::usage, "file_exists", "The file is already a replica.",
                   options_.database, "Run `objectos-sync sync` on it, or name a new file.");
     }
-    database_ = clone_replica(link, {options_.database, server},
-                              {options_.page_mutations, options_.push_mutations}, events, result);
+    database_ = clone_replica(link, {options_.database, server}, session_limits(), events, result);
     note_conflicts(*database_);
     return result;
   });
+}
+
+// The file was synced with the server of the options: from now on that is its server.
+void SyncEngine::Impl::follow_server() {
+  if (options_.server.empty()) return;
+  const std::string server = conninfo_without_password(options_.server);
+  if (server != database().state().server) database().set_server(server);
 }
 
 SyncResult SyncEngine::Impl::sync(bool push, bool pull) {
@@ -230,9 +240,9 @@ SyncResult SyncEngine::Impl::sync(bool push, bool pull) {
   }
   SyncResult result = exclusively([&] {
     SessionEvents events = session_events();
-    SyncSession session(transport(), database(), {options_.page_mutations, options_.push_mutations},
-                        events);
+    SyncSession session(transport(), database(), session_limits(), events);
     SyncResult made = session.run(push, pull);
+    follow_server();
     note_conflicts(database());
     return made;
   });
@@ -333,6 +343,7 @@ void SyncEngine::Impl::describe_file(Status& status) const {
   status.epoch = state.epoch;
   status.last_sync = state.last_sync;
   for (const LocalObject& object : beside->objects()) status.objects.push_back(object.name);
+  for (const Lease& lease : beside->leases()) status.leases.push_back({lease.object, lease.left});
 }
 
 Status SyncEngine::Impl::status() {

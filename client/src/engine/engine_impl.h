@@ -65,6 +65,8 @@ class SyncEngine::Impl {
   Transport& transport();
   std::unique_ptr<LocalDatabase> open_beside() const;
   void describe_file(Status& status) const;
+  SessionLimits session_limits() const;
+  void follow_server();
   SessionEvents session_events();
   void note_result(const Error* error);
   void note_conflicts(const LocalDatabase& database);

@@ -21,8 +21,7 @@ constexpr Rule kRules[] = {
     {"OS001", ErrorClass::resync, kResyncHint},
     {"OS002", ErrorClass::resync, kResyncHint},
     {"OS003", ErrorClass::fork,
-     "This file is a copy, or a restored backup, of one that went on elsewhere. Clone a new file "
-     "and enter the edits listed by `objectos-sync pending` there."},
+     "This file is a copy of another one, and both sync at this moment: sync again."},
     {"OS009", ErrorClass::internal, nullptr},
     {"OS010", ErrorClass::transient, "The server is a standby; connect to the primary."},
     {"OS013", ErrorClass::upgrade, "Install the same version of objectos_sync on both sides."},

@@ -118,6 +118,8 @@ Json to_json(const SyncResult& result) {
   json.set("pulled", Json::integer(result.pulled));
   json.set("changes", Json::integer(result.changes));
   json.set("resynced", Json::boolean(result.resynced));
+  json.set("forked", Json::boolean(result.forked));
+  json.set("set_aside", Json::integer(result.set_aside));
   return json;
 }
 

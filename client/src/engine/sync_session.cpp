@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kSerializationAttempts = 5;
 constexpr int kResyncAttempts = 2;
+constexpr int kForkAttempts = 3;
 // What is received before the file's write lock is taken: other programs go on writing while the
 // network is slow.
 constexpr std::size_t kHeldBackBytes = 1 << 20;
@@ -36,6 +37,15 @@ PulledView stored_form(const PullRow& row) {
   return stored;
 }
 
+std::string schema_fingerprint(const std::string& schema) {
+  if (schema.empty()) return "";
+  const Json json = parse_json(schema);
+  const Json* fingerprint = json.find("fingerprint");
+  return fingerprint == nullptr ? "" : fingerprint->text();
+}
+
+}  // namespace
+
 StoredVerdict stored_form(const VerdictRow& row) {
   StoredVerdict stored;
   stored.mutation_id = row.mutation_id;
@@ -51,19 +61,10 @@ StoredVerdict stored_form(const VerdictRow& row) {
   return stored;
 }
 
-std::string schema_fingerprint(const std::string& schema) {
-  if (schema.empty()) return "";
-  const Json json = parse_json(schema);
-  const Json* fingerprint = json.find("fingerprint");
-  return fingerprint == nullptr ? "" : fingerprint->text();
-}
-
 RejectedMutation public_form(const Rejection& rejection) {
   return {rejection.mutation_id, rejection.object, rejection.record_id, rejection.operation,
           rejection.reason,      rejection.detail, rejection.before,    rejection.after};
 }
-
-}  // namespace
 
 void with_serialization_retries(SessionEvents& events, const std::function<void()>& attempt) {
   for (int tries = 1;; ++tries) {
@@ -98,8 +99,9 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
   hello(result);
   // What is queued was written for the schema of the file; it is sent in terms of the server's.
   if (push && schema_changed_) pull(result);
-  if (push) push_all(result);
+  if (push) push_as_one_client(result);
   if (pull_rows) pull(result);
+  renew_leases(transport_, database_, limits_.lease_block, events_);
   acknowledge();
   enter(Phase::idle);
   return result;
@@ -108,6 +110,7 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
 SyncResult SyncSession::pull_what_is_left() {
   SyncResult result;
   pull(result);
+  renew_leases(transport_, database_, limits_.lease_block, events_);
   acknowledge();
   enter(Phase::idle);
   return result;
@@ -142,19 +145,28 @@ void SyncSession::hello(SyncResult& result) {
     database_.set_clock_offset(*server_us / 1000 - events_.now_ms());
   }
   bool same_history = answer.epoch == state.epoch;
-  if (same_history && answer.high_water && *answer.high_water > highest) {
-    throw Error(
-        ErrorClass::fork, "OS003",
-        "The server knows later edits of this client than the file holds.",
-        "server: " + std::to_string(*answer.high_water) + ", file: " + std::to_string(highest),
-        "This file is a copy or a restored backup. Clone a new file and enter the "
-        "edits listed by `objectos-sync pending` there.");
+  if (answer.high_water && *answer.high_water > highest) {
+    take_new_identity(result);
+    state = database_.state();
   }
   if (same_history) return;
   events_.log(LogLevel::warning, "The server has a new history; reading the replica anew.");
   database_.forget_checkpoint();
+  database_.drop_leases();  // the new history may give the same numbers to others
   database_.set_identity(state.client_id, answer.user_id, answer.epoch);
   result.resynced = true;
+}
+
+// Numbers that are known for other edits show only when they are sent.
+void SyncSession::push_as_one_client(SyncResult& result) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return push_all(result);
+    } catch (const Error& error) {
+      if (error.error_class() != ErrorClass::fork || attempt == kForkAttempts) throw;
+    }
+    take_new_identity(result);
+  }
 }
 
 // While the server judges a batch, the verdicts of the one before are stored and the next one is
@@ -324,6 +336,8 @@ void SyncSession::pull_round(SyncResult& result) {
   fault_point("round_after_commit");
   result.pulled += progress_.pulled;
   result.changes += round.change_count;
+  for (const std::string& lost : round.lost)
+    events_.log(LogLevel::warning, "The changed schema has no place for " + lost);
   for (const LocalChange& change : round.changes) {
     events_.change({change.object, change.record_id, change.operation, std::nullopt});
   }

@@ -34,6 +34,7 @@ struct SessionEvents {
 struct SessionLimits {
   int page_mutations = 1000;
   int push_mutations = 500;
+  std::int64_t lease_block = 1000;
 };
 
 class SyncSession {
@@ -52,6 +53,8 @@ class SyncSession {
 
  private:
   void hello(SyncResult& result);
+  void push_as_one_client(SyncResult& result);
+  void take_new_identity(SyncResult& result);
   void push_all(SyncResult& result);
   void request_push(const std::vector<QueuedMutation>& batch);
   // Of one batch, in the server's order.
@@ -92,6 +95,14 @@ struct CloneRequest {
 std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRequest& request,
                                              SessionLimits limits, SessionEvents& events,
                                              SyncResult& result);
+
+// Leases keys for every object that has fewer than half a block left. What the server refuses to
+// give is logged and is no error: the app is told when it runs out of keys.
+void renew_leases(Transport& transport, LocalDatabase& database, std::int64_t block,
+                  SessionEvents& events);
+
+StoredVerdict stored_form(const VerdictRow& row);
+RejectedMutation public_form(const Rejection& rejection);
 
 // What sync_ack() is told: how far this file is.
 std::string ack_message(const SyncState& state);

@@ -17,7 +17,11 @@ bool has_triggers(sqlite3* database, const LocalObject& object) {
     if (wanted.find(rows.text(0)) == std::string::npos) return false;
     ++found;
   }
-  return found == queue_trigger_count;
+  int made = 0;
+  for (std::size_t at = wanted.find("CREATE TRIGGER "); at != std::string::npos;
+       at = wanted.find("\nCREATE TRIGGER ", at))
+    ++made, ++at;
+  return found == made;
 }
 
 }  // namespace
@@ -41,23 +45,6 @@ std::vector<AppUnique> app_unique_indexes(sqlite3* database, const std::string& 
     if (whole && !index.columns.empty()) found.push_back(std::move(index));
   }
   return found;
-}
-
-std::vector<std::string> app_statements(sqlite3* database, const std::string& table) {
-  Statement rows(database,
-                 "SELECT sql FROM sqlite_master WHERE tbl_name=? AND type IN('index','trigger') "
-                 "AND sql IS NOT NULL AND name NOT LIKE '\\_queue\\_%' ESCAPE '\\'");
-  rows.bind(1, std::string_view(table));
-  std::vector<std::string> found;
-  while (rows.step()) found.push_back(rows.text(0));
-  return found;
-}
-
-void restore_app_statements(sqlite3* database, const std::vector<std::string>& statements) {
-  for (const std::string& statement : statements) {
-    int code = sqlite3_exec(database, statement.c_str(), nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK && (code & 0xff) != SQLITE_ERROR) throw_sqlite(database, code);
-  }
 }
 
 bool follow_app_indexes(sqlite3* database, LocalObject& object) {

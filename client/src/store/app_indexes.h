@@ -13,11 +13,6 @@ namespace objectos {
 
 std::vector<AppUnique> app_unique_indexes(sqlite3* database, const std::string& table);
 
-// CREATE statements of the app's indexes and triggers on a table (ours are not among them).
-std::vector<std::string> app_statements(sqlite3* database, const std::string& table);
-// Runs them after the table was built anew; one that names a column that is gone goes with it.
-void restore_app_statements(sqlite3* database, const std::vector<std::string>& statements);
-
 // Makes `object.app_unique` and the table's queue triggers agree with the indexes there are now.
 // Within a write transaction. True if the triggers had to change.
 bool follow_app_indexes(sqlite3* database, LocalObject& object);

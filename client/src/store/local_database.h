@@ -60,6 +60,7 @@ struct LocalColumn {
   bool generated = false;
   bool is_key = false;
   int attnum = 0;  // the server's number of the column, which a rename leaves alone; 0 = not known
+  std::string key_source;  // of a key column: "uuid", "sequence", or empty: the writer gives it
 };
 
 // A UNIQUE index that the app made on an object's table: its columns and their collations.
@@ -166,12 +167,19 @@ struct StoreCounters {
   int64_t highest_client_sequence = 0;  // ever given out by this file
 };
 
+// The numbers that a file may still give to new records of an object.
+struct Lease {
+  std::string object;
+  int64_t left = 0;
+};
+
 struct RoundResult {
   std::vector<LocalChange> changes;  // only if they were asked for
   int64_t change_count = 0;
   std::vector<std::string> acknowledged;  // mutation ids that left the queue
   bool schema_changed = false;
-  int64_t missing_rows = 0;  // an update named a record this file has not: re-read is needed
+  std::vector<std::string> lost;  // the app's indexes, triggers and views that no longer fit
+  int64_t missing_rows = 0;       // an update named a record this file has not: re-read is needed
   std::string checkpoint;
   bool has_more = false;
 };
@@ -264,8 +272,22 @@ class LocalDatabase {
   virtual std::vector<QueuedMutation> queue() const = 0;  // all, in order
   // Highest client_sequence up to which every verdict is stored in this file.
   virtual int64_t confirmed() const = 0;
-  // After OS003: gives every mutation a new id and number under the new client id, as pending.
-  virtual void renumber_queue(const std::string& client_id) = 0;
+  // A fork (docs/forks.md). The identity that the file is about to take: the candidate, or the one
+  // that it was about to take when it was last asked.
+  virtual std::string next_client_id(const std::string& candidate) = 0;
+  // Takes it. `fates`: what sync_fork() said of the mutations that are not judged. Judged ones are
+  // settled as by store_verdicts(), `unseen` ones (and those it does not name) stay, pending, with
+  // new numbers; `moved` and `unknown` ones leave the queue as rejected, for the reasons fork_moved
+  // and fork_unknown. All that is rejected comes back.
+  virtual std::vector<Rejection> adopt_identity(const std::string& client_id,
+                                                const std::vector<StoredVerdict>& fates) = 0;
+
+  // --- leased keys (docs/keys.md)
+  // One entry for each object whose key a sequence of the server's fills.
+  virtual std::vector<Lease> leases() const = 0;
+  // `first` to `last` by `step`: from now on this file's to give.
+  virtual void add_lease(const std::string& object, int64_t first, int64_t last, int64_t step) = 0;
+  virtual void drop_leases() = 0;
 
   virtual std::vector<LocalConflict> conflicts(bool open_only = true) const = 0;
   virtual void store_conflict_resolved(const std::string& conflict_id,

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "json_slices.h"
+#include "leased_keys.h"
 #include "sqlite_handle.h"
 
 namespace objectos {
@@ -36,14 +37,18 @@ CREATE TABLE _reread(object TEXT NOT NULL, record_id TEXT NOT NULL,
 CREATE TABLE _rejections(mutation_id TEXT PRIMARY KEY, client_sequence INTEGER, object TEXT,
   record_id TEXT, operation TEXT, data TEXT, original TEXT, reason TEXT, detail TEXT, before TEXT,
   after TEXT, rejected_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));
-CREATE TABLE _sync_state(checkpoint TEXT, last_sync TEXT, client_id TEXT, user_id TEXT, epoch TEXT,
-  server TEXT, schema TEXT, confirmed INTEGER DEFAULT 0, complete INTEGER DEFAULT 0,
-  clock_offset_ms INTEGER DEFAULT 0, format INTEGER DEFAULT 1);
+CREATE TABLE _leases(id INTEGER PRIMARY KEY AUTOINCREMENT, object TEXT NOT NULL,
+  next INTEGER NOT NULL, last INTEGER NOT NULL, step INTEGER NOT NULL);
+CREATE TABLE _lost_statements(name TEXT PRIMARY KEY, object TEXT NOT NULL, sql TEXT NOT NULL,
+  reason TEXT, lost_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));
+CREATE TABLE _sync_state(checkpoint TEXT, last_sync TEXT, client_id TEXT, next_client_id TEXT,
+  user_id TEXT, epoch TEXT, server TEXT, schema TEXT, confirmed INTEGER DEFAULT 0,
+  complete INTEGER DEFAULT 0, clock_offset_ms INTEGER DEFAULT 0, format INTEGER DEFAULT 1);
 )";
 const char* const drop_system_tables_sql = R"(
 DROP TABLE _mutations; DROP TABLE _base; DROP TABLE _conflicts; DROP TABLE _group;
 DROP TABLE _applying; DROP TABLE _replaced; DROP TABLE _tags; DROP TABLE _reread;
-DROP TABLE _rejections; DROP TABLE _sync_state;
+DROP TABLE _rejections; DROP TABLE _leases; DROP TABLE _lost_statements; DROP TABLE _sync_state;
 )";
 
 namespace {
@@ -112,19 +117,19 @@ std::string refuse_sql(const LocalObject& object) {
          joined(missing, " OR ", "0") + ";";
 }
 
-const char* const queue_head =
-    "INSERT INTO "
-    "_mutations(id,object,record_id,operation,data,original,timestamp,version,\"group\")"
-    " SELECT lower(hex(randomblob(4))||'-'||hex(randomblob(2))||'-4'||substr(hex(randomblob(2)),2)"
-    "||'-'||substr('89AB',1+(random()&3),1)||substr(hex(randomblob(2)),2)||'-'||"
-    "hex(randomblob(6))),";
+std::string queue_head() {
+  return "INSERT INTO "
+         "_mutations(id,object,record_id,operation,data,original,timestamp,version,\"group\")"
+         " SELECT " +
+         std::string(random_uuid_sql) + ",";
+}
 const char* const queue_time = ",strftime('%Y-%m-%dT%H:%M:%fZ','now'),";
 const char* const queue_group = ",(SELECT CAST(max(id) AS TEXT) FROM _group)";
 
 std::string queue_sql(const LocalObject& object, const std::string& row, const char* operation,
                       const std::string& data, const std::string& original,
                       const std::string& version, const std::string& where) {
-  return queue_head + quote_text(object.name) + "," + record_id_sql(object, row) + ",'" +
+  return queue_head() + quote_text(object.name) + "," + record_id_sql(object, row) + ",'" +
          operation + "'," + data + "," + original + queue_time + version + queue_group +
          (where.empty() ? "" : " WHERE " + where) + ";";
 }
@@ -156,7 +161,7 @@ std::string displaced_sql(const LocalObject& object) {
          gone +
          " AND NOT EXISTS(SELECT 1 FROM _base b WHERE b.object=r.object AND "
          "b.record_id=r.record_id);" +
-         queue_head + "r.object,r.record_id,'delete',NULL,r.image" + queue_time + "r.version" +
+         queue_head() + "r.object,r.record_id,'delete',NULL,r.image" + queue_time + "r.version" +
          queue_group + gone + ";";
 }
 
@@ -290,7 +295,7 @@ std::string declared_type(const LocalColumn& column) {
 std::string create_table_sql(const LocalObject& object, const std::string& table_name) {
   std::string sql = "CREATE TABLE " + quote_name(table_name) + "(", key;
   for (const LocalColumn& column : object.columns)
-    sql += quote_name(column.name) + " " + declared_type(column) + ",";
+    sql += quote_name(column.name) + " " + declared_type(column) + key_default_sql(column) + ",";
   for (const std::string& name : object.key) key += (key.empty() ? "" : ",") + quote_name(name);
   return sql + "_version BIGINT,_synced INTEGER NOT NULL DEFAULT 1,PRIMARY KEY(" + key + "));\n";
 }
@@ -311,21 +316,34 @@ std::string create_triggers_sql(const LocalObject& object) {
   update += mark_unsynced_sql(object, "") + "DELETE FROM _replaced;";
   std::string leave = save_base_sql(object, "OLD", old_image, "OLD._version", "") +
                       queue_sql(object, "OLD", "delete", "NULL", old_image, "OLD._version", "");
-  return trigger_sql(object, "notice", "BEFORE INSERT", "", notice_sql(object, "")) +
-         trigger_sql(object, "insert", "AFTER INSERT", "",
-                     refuse_sql(object) + arrived_sql(object, "")) +
-         trigger_sql(object, "notice_move", "BEFORE UPDATE OF " + columns, displaces_sql(object),
-                     notice_sql(object, key_match_sql(object, "t", "OLD"))) +
-         trigger_sql(object, "update", "AFTER UPDATE OF " + columns,
-                     "(" + stayed + ") AND (" + any_changed_sql(object) + ")", update) +
-         trigger_sql(object, "move", "AFTER UPDATE OF " + columns, moved,
-                     refuse_sql(object) + leave + arrived_sql(object, "")) +
-         trigger_sql(object, "delete", "AFTER DELETE", "", leave + "DELETE FROM _replaced;");
+  // A row that waits for a leased key has none for a moment: nothing is queued then.
+  const std::string keyed = has_key_sql(object, "NEW"), was = has_key_sql(object, "OLD");
+  const auto both = [](const std::string& one, const std::string& other) {
+    return other.empty() ? one : one.empty() ? other : "(" + one + ") AND " + other;
+  };
+  const std::string arrive = refuse_sql(object) + arrived_sql(object, "");
+  std::string sql =
+      trigger_sql(object, "notice", "BEFORE INSERT", "", notice_sql(object, "")) +
+      trigger_sql(object, "insert", "AFTER INSERT", keyed, arrive) +
+      trigger_sql(object, "notice_move", "BEFORE UPDATE OF " + columns,
+                  both(displaces_sql(object), was),
+                  notice_sql(object, key_match_sql(object, "t", "OLD"))) +
+      trigger_sql(object, "update", "AFTER UPDATE OF " + columns,
+                  "(" + stayed + ") AND (" + any_changed_sql(object) + ")", update) +
+      trigger_sql(object, "move", "AFTER UPDATE OF " + columns, both(moved, was),
+                  refuse_sql(object) + leave + arrived_sql(object, "")) +
+      trigger_sql(object, "delete", "AFTER DELETE", was, leave + "DELETE FROM _replaced;");
+  if (keyed.empty()) return sql;
+  return sql +
+         trigger_sql(object, "key", "AFTER INSERT", "NOT(" + keyed + ")", give_key_sql(object)) +
+         trigger_sql(object, "named", "AFTER UPDATE OF " + columns, keyed + " AND NOT(" + was + ")",
+                     arrive);
 }
 
 std::string drop_triggers_sql(const std::string& object) {
   std::string sql;
-  for (const char* what : {"notice", "insert", "notice_move", "update", "move", "delete"})
+  for (const char* what :
+       {"notice", "insert", "notice_move", "update", "move", "delete", "key", "named"})
     sql += "DROP TRIGGER IF EXISTS " + trigger_name(object, what) + ";";
   return sql;
 }
@@ -348,7 +366,8 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
       RawMembers column = json_members(text);
       object.columns.push_back({json_text(column, "name"), json_text(column, "type"),
                                 json_text(column, "kind"), json_true(column, "generated"), false,
-                                std::atoi(json_text(column, "attnum").c_str())});
+                                std::atoi(json_text(column, "attnum").c_str()),
+                                json_text(column, "key_source")});
     }
     for (const std::string& name : object.key) {
       int at = object.column_index(name);

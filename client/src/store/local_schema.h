@@ -15,7 +15,6 @@ std::string schema_epoch(std::string_view schema_json);
 std::string declared_type(const LocalColumn& column);
 std::string create_table_sql(const LocalObject& object, const std::string& table_name);
 std::string create_triggers_sql(const LocalObject& object);
-constexpr int queue_trigger_count = 6;
 std::string drop_triggers_sql(const std::string& object);
 extern const char* const system_tables_sql;
 extern const char* const drop_system_tables_sql;

@@ -237,6 +237,15 @@ Rejection Store::reject(const QueuedMutation& mutation, const StoredVerdict& ver
   return event;
 }
 
+void Store::store_verdict(Statement& judge, int64_t client_sequence, const StoredVerdict& verdict) {
+  const RawMembers text = {{"status", json_string(verdict.status)},
+                           {"reason", json_string(verdict.reason)},
+                           {"resolution", json_string(verdict.resolution)},
+                           {"version", verdict.version ? std::to_string(*verdict.version) : "null"},
+                           {"detail", verdict.detail.empty() ? "null" : verdict.detail}};
+  judge.bind(1, std::string_view(json_object(text))).bind(2, client_sequence).run();
+}
+
 // Verdicts are about what is in flight; one that is stored already stays.
 std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& verdicts) {
   std::vector<Rejection> rejected;
@@ -255,37 +264,13 @@ std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& v
       numbers.erase(found);
       continue;
     }
-    RawMembers text = {{"status", json_string(verdict.status)},
-                       {"reason", json_string(verdict.reason)},
-                       {"resolution", json_string(verdict.resolution)},
-                       {"version", verdict.version ? std::to_string(*verdict.version) : "null"},
-                       {"detail", verdict.detail.empty() ? "null" : verdict.detail}};
-    judge.bind(1, std::string_view(json_object(text))).bind(2, found->second).run();
+    store_verdict(judge, found->second, verdict);
   }
   applying.done();
   fault_point("store.verdicts.before_commit");
   transaction.commit();
   fault_point("store.verdicts.after_commit");
   return rejected;
-}
-
-void Store::renumber_queue(const std::string& client_id) {
-  WriteTransaction transaction(database_);
-  Statement highest(database_, "SELECT coalesce(max(client_sequence),0) FROM _mutations");
-  highest.step();
-  std::string last = std::to_string(highest.integer(0));
-  highest.reset();
-  run_sql(database_,
-          "INSERT INTO _mutations(id,object,record_id,operation,data,original,timestamp,version,"
-          "\"group\") SELECT lower(hex(randomblob(4))||'-'||hex(randomblob(2))||'-4'||substr(hex("
-          "randomblob(2)),2)||'-a'||substr(hex(randomblob(2)),2)||'-'||hex(randomblob(6))),object,"
-          "record_id,operation,data,original,timestamp,version,\"group\" FROM _mutations WHERE "
-          "state<>'judged' ORDER BY client_sequence; DELETE FROM _mutations WHERE state<>'judged' "
-          "AND client_sequence<=" +
-              last);
-  Statement name(database_, "UPDATE _sync_state SET client_id=?");
-  name.bind(1, std::string_view(client_id)).run();
-  transaction.commit();
 }
 
 std::vector<LocalConflict> Store::conflicts(bool open_only) const {

@@ -35,7 +35,8 @@ class StoreRound : public RoundApplier {
     if (row.kind == "acknowledgement") return acknowledgement(row);
     if (row.kind == "schema") {
       writer_ = nullptr;
-      store_.migrate_tables(std::string(row.data));
+      for (std::string& text : store_.migrate_tables(std::string(row.data)))
+        result_.lost.push_back(std::move(text));
       read_based();
       result_.schema_changed = true;
     } else if (row.kind == "reread") {

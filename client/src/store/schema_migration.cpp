@@ -5,10 +5,11 @@
 // dropped, and have values of the new kind where one can be made of the old. What was frozen for
 // sending stays as it is. Synced rows that a changed key names otherwise are left out: the server
 // sends a changed object whole.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
-#include "app_indexes.h"
+#include "app_statements.h"
 #include "store.h"
 
 namespace objectos {
@@ -47,14 +48,15 @@ class Migration {
     changed_ = changed_ || rekeyed_ || old_.size() != before.columns.size();
   }
 
-  void rebuild_table() const {
+  // Returns which of the app's indexes and triggers no longer fit.
+  std::vector<std::string> rebuild_table() const {
     const std::string name = quote_name(after_.name);
     std::string from = "_version,_synced", to = from;
     for (const auto& [old, column] : old_) {
       from += "," + quote_name(old);
       to += "," + quote_name(column->name);
     }
-    const std::vector<std::string> app = app_statements(database_, after_.name);
+    const std::vector<AppStatement> app = app_statements(database_, after_.name);
     // The app's views may name the table that is not there for a moment.
     run_sql(database_, "PRAGMA legacy_alter_table=ON");
     run_sql(database_, create_table_sql(after_, "_new_table") +
@@ -64,7 +66,7 @@ class Migration {
                            "DROP TABLE " + name + "; ALTER TABLE _new_table RENAME TO " + name +
                            ";");
     run_sql(database_, "PRAGMA legacy_alter_table=OFF");
-    restore_app_statements(database_, app);
+    return restore_app_statements(database_, after_, app);
   }
 
   // Base images and queue, whose records are then to be computed again.
@@ -181,23 +183,31 @@ const LocalObject* find_object(const std::vector<LocalObject>& list, const std::
 
 }  // namespace
 
-void Store::migrate_tables(const std::string& schema) {
+std::vector<std::string> Store::migrate_tables(const std::string& schema) {
   writers_.clear();
+  std::vector<std::string> lost;
+  const auto note = [&lost](std::vector<std::string> more) {
+    lost.insert(lost.end(), more.begin(), more.end());
+  };
+  const std::vector<std::string> views_broken = broken_views(database_);
   std::vector<LocalObject> next = parse_schema(schema), last = std::move(objects_);
   std::vector<std::string> rebuilt;
   for (const LocalObject& object : last)
-    if (find_object(next, object.name) == nullptr)
+    if (find_object(next, object.name) == nullptr) {
+      note(keep_app_statements(database_, object.name));
       run_sql(database_, "DROP TABLE " + quote_name(object.name));
+    }
   for (const LocalObject& object : next) {
     if (const LocalObject* before = find_object(last, object.name)) {
       run_sql(database_, drop_triggers_sql(object.name));
       const Migration migration(database_, *before, object);
       if (create_table_sql(*before, "t") != create_table_sql(object, "t"))
-        migration.rebuild_table();
+        note(migration.rebuild_table());
       migration.rewrite_work();
       rebuilt.push_back(object.name);
     } else {
       run_sql(database_, create_table_sql(object, object.name));
+      note(restore_app_statements(database_, object, app_statements(database_, object.name)));
     }
     run_sql(database_, create_triggers_sql(object));
   }
@@ -214,6 +224,10 @@ void Store::migrate_tables(const std::string& schema) {
     read.reset();
     for (const std::string& id : ids) rebase(name, id);
   }
+  for (const std::string& view : broken_views(database_))
+    if (std::find(views_broken.begin(), views_broken.end(), view) == views_broken.end())
+      lost.push_back("the view " + view);
+  return lost;
 }
 
 }  // namespace objectos

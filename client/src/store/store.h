@@ -39,7 +39,12 @@ class Store : public LocalDatabase {
   std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts) override;
   std::vector<QueuedMutation> queue() const override;
   int64_t confirmed() const override;
-  void renumber_queue(const std::string& client_id) override;
+  std::string next_client_id(const std::string& candidate) override;
+  std::vector<Rejection> adopt_identity(const std::string& client_id,
+                                        const std::vector<StoredVerdict>& fates) override;
+  std::vector<Lease> leases() const override;
+  void add_lease(const std::string& object, int64_t first, int64_t last, int64_t step) override;
+  void drop_leases() override;
   std::vector<LocalConflict> conflicts(bool open_only) const override;
   void store_conflict_resolved(const std::string& id, const std::string& resolution) override;
   std::vector<Rejection> rejections() const override;
@@ -73,7 +78,8 @@ class Store : public LocalDatabase {
   void follow_indexes();
   void restore_indexes();
   // Within a transaction with _applying set:
-  void migrate_tables(const std::string& schema);
+  // Returns what of the app's no longer fits (app_statements.h), for people.
+  std::vector<std::string> migrate_tables(const std::string& schema);
   // `version`: of the base image, or, over queued mutations, the one that the last of them claims.
   Image expected_row(const std::string& object, const std::string& record_id,
                      std::optional<int64_t>* version) const;
@@ -84,6 +90,9 @@ class Store : public LocalDatabase {
   void take_engine_lock(const std::string& path);
   int64_t last_number() const;
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
+  static void store_verdict(Statement& judge, int64_t client_sequence,
+                            const StoredVerdict& verdict);
+  void renumber_unjudged();
   std::vector<QueuedMutation> in_flight_after(int64_t after, size_t max) const;
   std::vector<QueuedMutation> pending_after(int64_t after, size_t max) const;
   void leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) const;

@@ -142,6 +142,7 @@ void PgConnection::drain() noexcept {
 }
 
 void PgConnection::prepare_to_send() {
+  busy_ = true;
   check_not_cancelled();
   if (connection_ == nullptr) {
     throw Error(ErrorClass::transient, "08003", "There is no connection to the server.", {},
@@ -208,6 +209,7 @@ PgResult PgConnection::receive() {
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw_result_error(next);
   }
   unanswered_ = false;
+  busy_ = false;
   if (!last) throw_connection_error("keep the connection to");
   return last;
 }
@@ -235,6 +237,7 @@ void PgConnection::copy_out(const std::string& sql,
     if (PQresultStatus(next) != PGRES_COMMAND_OK) throw_result_error(next);
   }
   unanswered_ = false;
+  busy_ = false;
 }
 
 bool PgConnection::try_command(const char* sql) noexcept {
@@ -244,18 +247,10 @@ bool PgConnection::try_command(const char* sql) noexcept {
   return PQresultStatus(result.get()) == PGRES_COMMAND_OK;
 }
 
-std::string PgConnection::quote_identifier(const std::string& name) {
-  char* quoted = PQescapeIdentifier(connection_, name.data(), name.size());
-  if (quoted == nullptr) throw_connection_error("quote a name for");
-  std::string text = quoted;
-  PQfreemem(quoted);
-  return text;
-}
-
 void PgConnection::cancel() noexcept {
   cancelled_ = true;
   std::lock_guard lock(cancel_mutex_);
-  if (cancel_handle_ == nullptr) return;
+  if (cancel_handle_ == nullptr || !busy_) return;
   char error[256];
   PQcancel(cancel_handle_, error, sizeof error);
 }

@@ -46,7 +46,6 @@ class PgConnection {
   bool try_command(const char* sql) noexcept;
   bool over_unix_socket() const noexcept;
   bool server_speaks_utf8() const noexcept;  // its own encoding, not the connection's
-  std::string quote_identifier(const std::string& name);
   void cancel() noexcept;
   void allow() noexcept { cancelled_ = false; }
 
@@ -64,6 +63,9 @@ class PgConnection {
   std::mutex cancel_mutex_;  // guards cancel_handle_
   PGcancel* cancel_handle_ = nullptr;
   bool unanswered_ = false;  // something was sent whose answer was not read
+  // Set before cancelled_ is looked at, so that cancel() misses nothing that is under way; with
+  // nothing under way it need not connect to the server to say so.
+  std::atomic<bool> busy_{false};
   std::atomic<bool> cancelled_{false};
 };
 

@@ -127,13 +127,15 @@ class PgTransport final : public Transport {
 
   void connect() override {
     if (!connection_.open()) return;
+    // By the names, through the catalog's caches: a search in pg_proc costs a new backend as much
+    // as all that follows.
     PgResult found = connection_.query(
-        "SELECT n.nspname, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_proc p "
-        "WHERE p.pronamespace = n.oid AND (p.proname, pg_catalog.oidvectortypes(p.proargtypes)) IN "
-        "(('sync_pull_frame', 'text, text, integer, bigint'), ('sync_push_frame', 'bytea')) "
-        "AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) "
-        "FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n "
-        "ON n.oid = e.extnamespace WHERE e.extname = 'objectos_sync'");
+        "SELECT s.name || '.', pg_catalog.has_function_privilege(pg_catalog.to_regprocedure("
+        "s.name || '.sync_pull_frame(pg_catalog.text, pg_catalog.text, pg_catalog.int4, "
+        "pg_catalog.int8)'), 'EXECUTE') AND pg_catalog.has_function_privilege("
+        "pg_catalog.to_regprocedure(s.name || '.sync_push_frame(pg_catalog.bytea)'), 'EXECUTE') "
+        "FROM (SELECT extnamespace::pg_catalog.regnamespace::pg_catalog.text AS name FROM "
+        "pg_catalog.pg_extension WHERE extname = 'objectos_sync') s");
     if (PQntuples(found.get()) == 0) {
       connection_.close();
       throw Error(ErrorClass::upgrade, "extension_missing",
@@ -141,10 +143,10 @@ class PgTransport final : public Transport {
                   "Run on the server: CREATE EXTENSION objectos_sync; then "
                   "SELECT sync_enable('your_table');");
     }
-    schema_ = connection_.quote_identifier(PQgetvalue(found.get(), 0, 0)) + ".";
+    schema_ = PQgetvalue(found.get(), 0, 0);
     const bool wanted =
         frames_ == Frames::on || (frames_ == Frames::automatic && !connection_.over_unix_socket());
-    framed_ = wanted && number_at(found.get(), 0, 1) == 2 && connection_.server_speaks_utf8();
+    framed_ = wanted && true_at(found.get(), 0, 1) && connection_.server_speaks_utf8();
   }
 
   void disconnect() noexcept override { connection_.close(); }
@@ -296,6 +298,24 @@ class PgTransport final : public Transport {
       entries.push_back(history_at(rows.get(), row));
     }
     return entries;
+  }
+
+  std::vector<VerdictRow> fork(const std::string& client_id, const std::string& new_client_id,
+                               const std::string& mutations_json) override {
+    return verdicts(connection_.query(select_verdicts("sync_fork($1::text, $2::text, $3::json)"),
+                                      {client_id, new_client_id, mutations_json}));
+  }
+
+  ReservedIds reserve_ids(const std::string& object, std::int64_t count) override {
+    PgResult row = connection_.query(
+        "SELECT first, last, step FROM " + schema_ + "sync_reserve_ids($1::text, $2::bigint)",
+        {object, std::to_string(count)});
+    ReservedIds ids;
+    if (PQntuples(row.get()) != 1) return {0, -1, 1};
+    ids.first = number_at(row.get(), 0, 0).value_or(0);
+    ids.last = number_at(row.get(), 0, 1).value_or(-1);
+    ids.step = number_at(row.get(), 0, 2).value_or(1);
+    return ids;
   }
 
   VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) override {

@@ -61,6 +61,11 @@ struct SnapshotObject {
   std::string columns;  // JSON: [{name, kind, format}]
 };
 
+// A block of keys: first, first + step, … last.
+struct ReservedIds {
+  std::int64_t first = 0, last = 0, step = 1;
+};
+
 struct Snapshot {
   std::string checkpoint;
   std::string schema;  // JSON: sync_schema()'s value
@@ -127,6 +132,12 @@ class Transport {
   // A record's newest `max` steps, those before `before` if it is given; the newest first.
   virtual std::vector<HistoryEntry> history(const std::string& object, const std::string& record_id,
                                             int max, std::optional<std::int64_t> before) = 0;
+  // sync_fork(): one row for each mutation named.
+  virtual std::vector<VerdictRow> fork(const std::string& client_id,
+                                       const std::string& new_client_id,
+                                       const std::string& mutations_json) = 0;
+  // sync_reserve_ids().
+  virtual ReservedIds reserve_ids(const std::string& object, std::int64_t count) = 0;
   virtual VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) = 0;
   virtual VerdictRow resolve_values(const std::string& conflict_id,
                                     const std::string& values_json) = 0;
