@@ -22,6 +22,7 @@ int exchange(SyncEngine& engine, Output& output, Work work) {
   auto token = engine.on_progress([&](const Progress& p) { output.progress(p); });
   SyncResult result = work();
   token.cancel();
+  engine.drain(std::chrono::seconds(10));  // the last of the progress
   output.end_progress();
   Status status = engine.status();
   output.result(result, status);

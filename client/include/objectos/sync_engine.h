@@ -1,11 +1,15 @@
 // The sync engine: keeps one SQLite file and one PostgreSQL server the same.
 //
 // Threads: every member may be called from any thread. Work is done by one thread at a time;
-// sync_now() and friends block until a running sync has ended, then do their own. Callbacks run
-// on the thread that did the work, after the SQLite commit that they tell of, and never while
-// the engine holds a lock: they may call the engine (not sync from within: that is a usage
-// error). The file may be read and written by any other program or connection meanwhile; a
-// second engine on the same file gets an Error (class local, code "file_busy").
+// sync_now() and friends block until a running sync has ended, then do their own. The file may be
+// read and written by any other program or connection meanwhile; a second engine on the same file
+// gets an Error (class local, code "file_busy").
+//
+// Callbacks run one after the other, in the order of the commits that they tell of, where
+// Options::delivery says: by default on a thread of the engine's own, which begins with the first
+// event for a listener and ends in stop(). They run after the commit, never while the engine holds
+// a lock, and no work waits for them: sync_now() may return before its events were told (drain()
+// waits for them). A callback may call every member of the engine. What it throws is logged.
 //
 // Errors: objectos::Error. After an error nothing is half done: the call either took effect in
 // the file as a whole or not at all.
@@ -18,7 +22,9 @@
 #include <vector>
 
 #include "objectos/error.h"
+#include "objectos/live_query.h"
 #include "objectos/local_writes.h"
+#include "objectos/resolver.h"
 #include "objectos/types.h"
 #include "objectos/verify.h"
 
@@ -34,6 +40,9 @@ struct Timing {
   std::function<double()> random;
   // Milliseconds since the Unix epoch; by default the system clock.
   std::function<std::int64_t()> now_ms;
+  // How often the file is looked at for what other programs wrote, while somebody listens to
+  // changes, status or a live query. One look at unchanged memory; nothing is read from the disk.
+  std::chrono::milliseconds watch_interval{100};
 };
 
 struct Options {
@@ -52,11 +61,19 @@ struct Options {
   Timing timing{};
   // Called from whatever thread works; must not throw. No password ever reaches it.
   std::function<void(LogLevel, const std::string&)> logger{};
+  Delivery delivery = Delivery::thread;
+  // Gets a function to run once, somewhere, soon: on the UI's loop, a strand, a pool. It must not
+  // run it before it returns. Only one is out at a time, so the order holds in a pool too. When it
+  // is set, delivery is `executor`, unless that says `poll`.
+  std::function<void(std::function<void()>)> executor{};
+  // Delivery::poll: events begin to wait for poll(). Called from any thread; may only wake the
+  // loop that polls. The descriptor of wakeup_fd() says the same.
+  std::function<void()> on_waiting{};
 };
 
-// Keeps a listener registered while it lives. Movable; may outlive the engine. Destroying it
-// from within its own callback is allowed; a callback already running on another thread may
-// still finish afterwards.
+// Keeps a listener registered while it lives. Movable; may outlive the engine. Once it is destroyed
+// its callback does not start again: one that runs on another thread is waited for (so do not hold
+// a lock that it wants), one that destroys its own token goes on to its end.
 class Subscription {
  public:
   Subscription() = default;
@@ -104,9 +121,17 @@ class SyncEngine {
   // Starts the background loop: at once, then every `interval`, with backoff after failures.
   // Stops by itself on auth, fork and upgrade errors (see Status::last_error). Idempotent.
   void start();
-  // Ends the loop and cancels a running exchange; returns when the thread is gone. What was
-  // committed stays, the rest is done again by the next sync. Idempotent.
+  // Ends the loop in whatever phase it is, cancels a running exchange, tells what is left to tell
+  // and returns when the engine's threads are gone. What was committed stays, the rest is done
+  // again by the next sync. The file is watched again after start(), sync_now() or a new listener,
+  // and what was written meanwhile is told then. Idempotent.
   void stop();
+  // The loop begins no exchange until resume(); one that is under way goes on to its end. Listeners
+  // and live queries stay at work, and sync_now() syncs. Holds beyond stop() and start().
+  void pause();
+  void resume();  // syncs at once, if the loop runs
+  // Wakes the loop: a sync begins now, or right after the one under way. Returns at once.
+  void sync_soon();
 
   // Push, pull, acknowledge; one attempt (serialisation failures are retried within it).
   SyncResult sync_now();
@@ -155,7 +180,18 @@ class SyncEngine {
   // database. Error usage/"pending_mutations" if unsent edits would be lost, unless `force`.
   void detach(bool force = false);
 
-  // Listeners. `object` empty: all objects. See the thread rules above.
+  // --- delivery
+  // With Delivery::poll: waits at most so long for an event, then runs the callbacks of all that
+  // wait. Returns how many ran; 0 from within a callback. Otherwise 0 at once.
+  int poll(std::chrono::milliseconds timeout);
+  // With Delivery::poll: a descriptor that is readable while events wait, for select, epoll or a UI
+  // loop. It belongs to the engine. Otherwise -1.
+  int wakeup_fd();
+  // Until every event that there was when it was called has been told; with Delivery::poll it runs
+  // the callbacks itself. False when the time was up, or from within a callback.
+  bool drain(std::chrono::milliseconds timeout);
+
+  // --- listeners. `object` empty: all objects. See the thread rules above and docs/listeners.md.
   [[nodiscard]] Subscription on_change(const std::string& object,
                                        std::function<void(const Change&)> callback);
   [[nodiscard]] Subscription on_status(std::function<void(const Status&)> callback);
@@ -163,6 +199,22 @@ class SyncEngine {
   [[nodiscard]] Subscription on_conflict(std::function<void(const Conflict&)> callback);
   [[nodiscard]] Subscription on_rejection(std::function<void(const RejectedMutation&)> callback);
   [[nodiscard]] Subscription on_verdict(std::function<void(const Verdict&)> callback);
+
+  // A live query: calls back with the whole result, then whenever it is another one, whoever wrote,
+  // also another process. Only one SELECT; anything else is a usage error, code "bad_query", at
+  // once. Parameters are bound to ?1, ?2, … in order. Many commits make one call. It runs on a
+  // thread of the engine's own, with a connection of its own, so it sees commits only.
+  [[nodiscard]] Subscription watch(const std::string& sql,
+                                   std::function<void(const QueryChange&)> callback);
+  [[nodiscard]] Subscription watch(const std::string& sql, const std::vector<Value>& parameters,
+                                   std::function<void(const QueryChange&)> callback);
+
+  // Asks the app about open manual conflicts of `object` (empty: of all objects without a resolver
+  // of their own; the newest counts). Asked where callbacks run, once for each state of conflict
+  // and row; a decision goes to the server with the next sync (at once, if the loop runs) unless
+  // the row changed meanwhile: then it is asked again. A throw counts as `later`. Open conflicts
+  // are in the file, so a new engine asks again.
+  [[nodiscard]] Subscription set_resolver(const std::string& object, Resolver resolver);
 
  private:
   class Impl;

@@ -11,6 +11,7 @@
 namespace objectos {
 
 // What the engine is doing. `waiting` is the pause of the background loop between two rounds.
+// `paused`: the loop holds until resume().
 enum class Phase {
   idle,
   connecting,
@@ -20,7 +21,8 @@ enum class Phase {
   verifying,
   acknowledging,
   waiting,
-  stopped
+  stopped,
+  paused,
 };
 
 // The stable lower-case name ("pulling", ...). Never null.
@@ -35,6 +37,10 @@ struct Progress {
   std::int64_t pull_total = 0;  // 0: not known
   std::int64_t bytes = 0;       // payload bytes received
   std::string object;           // the one being read by a clone, otherwise empty
+  // Of the phase under way, where its total is known: in [0, 1], and how long the rest takes if it
+  // goes on at the present speed.
+  std::optional<double> fraction{};
+  std::optional<std::int64_t> remaining_ms{};
 };
 
 // How many keys a file may still give to new records of an object before it must sync.
@@ -63,12 +69,24 @@ struct Status {
   std::vector<LeasedKeys> leases;  // of the objects whose keys a sequence fills
 };
 
-// One record that a pull changed in the local file. Delivered after the SQLite commit.
+// Who changed a record: a program on this device, or the server (a pulled round, a rejection).
+enum class Origin { local, remote };
+
+// The stable lower-case name ("local", ...). Never null.
+const char* origin_name(Origin origin) noexcept;
+
+// One record of the local file that is not what it was. Told after the SQLite commit. A round
+// tells each record once, with its net effect, and not at all when the row stayed the same.
 struct Change {
   std::string object;
-  std::string record_id;
-  std::string operation;  // insert, update, delete, truncate
+  std::string record_id;  // empty: truncate
+  // insert, update, delete; `removed`: the record left this client's view and lives on elsewhere;
+  // `truncate`: all records that the server had are gone (they are not told one by one).
+  std::string operation;
   std::optional<std::int64_t> version;
+  Origin origin = Origin::remote;
+  std::string before;  // JSON row in wire form; empty: there was none
+  std::string after;   // ... there is none now
 };
 
 // What became of a pushed mutation.
@@ -147,6 +165,13 @@ struct SyncResult {
 // How pulls and pushes travel: as compressed frames, a sixth of the bytes, or as plain rows, less
 // work on both sides. automatic: rows over a unix socket, frames over a network.
 enum class Frames { automatic, on, off };
+
+// Where callbacks run; sync_engine.h says more.
+enum class Delivery {
+  thread,    // on a thread of the engine's own
+  executor,  // where Options::executor runs them
+  poll,      // within SyncEngine::poll()
+};
 
 enum class LogLevel { debug, info, warning, error };
 

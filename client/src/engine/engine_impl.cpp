@@ -4,8 +4,8 @@
 #include <chrono>
 #include <random>
 
+#include "engine/public_forms.h"
 #include "engine/translated.h"
-#include "protocol/json.h"
 #include "transport/pg_transport.h"
 
 namespace objectos {
@@ -23,45 +23,37 @@ std::int64_t system_now_ms() {
       .count();
 }
 
-Conflict public_form(const LocalConflict& local) {
-  Conflict conflict{local.conflict_id,
-                    local.mutation_id,
-                    local.object,
-                    local.record_id,
-                    local.reason,
-                    local.status,
-                    "",
-                    "",
-                    ""};
-  try {
-    const Json json = parse_json(local.data);
-    if (const Json* base = json.find("base"); base != nullptr && !base->is_null()) {
-      conflict.base = write_json(*base);
-    }
-    const Json* fields = json.find("conflicts");
-    if (fields == nullptr) return conflict;
-    Json client = Json::object(), server = Json::object();
-    for (const Json& field : fields->items()) {
-      const Json* name = field.find("field");
-      if (name == nullptr) continue;
-      const Json* ours = field.find("client_value");
-      const Json* theirs = field.find("server_value");
-      client.set(name->text(), ours != nullptr ? *ours : Json());
-      server.set(name->text(), theirs != nullptr ? *theirs : Json());
-    }
-    conflict.client = write_json(client);
-    conflict.server = write_json(server);
-  } catch (const ProtocolError&) {
-    conflict.server = local.data;  // shown as it is rather than hidden
+ErrorReport report_to(const std::function<void(LogLevel, const std::string&)>& logger) {
+  if (!logger) return {};
+  return [logger](const std::string& text) { logger(LogLevel::error, text); };
+}
+
+Dispatcher::Ways ways_of(const Options& options, ErrorReport report) {
+  Dispatcher::Ways ways{options.delivery, options.executor, options.on_waiting, std::move(report)};
+  if (ways.executor && ways.delivery == Delivery::thread) ways.delivery = Delivery::executor;
+  if (ways.delivery == Delivery::executor && !ways.executor) {
+    throw Error(ErrorClass::usage, "no_executor",
+                "Delivery by an executor needs Options::executor.");
   }
-  return conflict;
+  return ways;
 }
 
 }  // namespace
 
 SyncEngine::Impl::Impl(Options options)
     : options_(std::move(options)),
-      backoff_(options_.timing.backoff_first.count(), options_.timing.backoff_max.count()) {
+      report_(report_to(options_.logger)),
+      dispatcher_(ways_of(options_, report_)),
+      feed_(dispatcher_, report_),
+      queries_(dispatcher_, report_),
+      resolvers_(dispatcher_, report_, [this] { sync_soon(); }),
+      backoff_(options_.timing.backoff_first.count(), options_.timing.backoff_max.count()),
+      watch_(
+          options_.timing.watch_interval, [this] { look_at_file(); },
+          [this] {
+            std::lock_guard lock(watch_mutex_);
+            watched_.reset();
+          }) {
   if (!options_.timing.random) options_.timing.random = random_fraction;
   if (!options_.timing.now_ms) options_.timing.now_ms = system_now_ms;
   if (options_.database.empty()) {
@@ -74,18 +66,19 @@ SyncEngine::Impl::Impl(Options options)
 SyncEngine::Impl::~Impl() {
   stop();
   if (loop_.joinable()) loop_.join();
+  stop_watching();
 }
 
 void SyncEngine::Impl::log(LogLevel level, const std::string& text) const {
   if (options_.logger) options_.logger(level, text);
 }
 
-// Runs `work` as the only one, remembers how it ended, then delivers the events it caused.
+// Runs `work` as the only one and remembers how it ended.
 template <typename Work>
-auto SyncEngine::Impl::exclusively(Work work) {
+auto SyncEngine::Impl::exclusively(Work work, Writes writes) {
   if (worker_.load() == std::this_thread::get_id()) {
     throw Error(ErrorClass::usage, "reentrant",
-                "A progress or log callback must not call the engine's sync functions.");
+                "A log callback must not call the engine's sync functions.");
   }
   if (app_thread_.load() == std::this_thread::get_id()) {
     throw Error(ErrorClass::usage, "reentrant",
@@ -93,50 +86,49 @@ auto SyncEngine::Impl::exclusively(Work work) {
   }
   struct Finish {
     Impl* impl;
-    ~Finish() { impl->worker_ = std::thread::id{}; }
+    bool unknown;
+    Finish(Impl* of, bool writes_unknown) : impl(of), unknown(writes_unknown) {
+      impl->worker_ = std::this_thread::get_id();
+      if (unknown) impl->feed_.begin_unknown_writes();
+    }
+    ~Finish() {
+      if (unknown) impl->feed_.end_unknown_writes();
+      impl->worker_ = std::thread::id{};
+    }
   };
   std::optional<decltype(work())> result;
   try {
     std::lock_guard lock(work_mutex_);
-    worker_ = std::this_thread::get_id();
-    Finish finish{this};
+    Finish finish(this, writes == Writes::unknown);
     result = translated(work);
   } catch (const Error& error) {
     note_result(&error);
-    deliver();
     throw;
   }
   note_result(nullptr);
-  deliver();
   return std::move(*result);
 }
 
 void SyncEngine::Impl::note_result(const Error* error) {
-  std::lock_guard lock(state_mutex_);
-  progress_.phase = Phase::idle;
-  if (error == nullptr) {
-    last_error_.reset();
-    online_ = true;
-  } else {
-    last_error_ = error->message();
-    if (error->error_class() == ErrorClass::transient) online_ = false;
+  {
+    std::lock_guard lock(state_mutex_);
+    progress_.phase = Phase::idle;
+    if (error == nullptr) {
+      last_error_.reset();
+      online_ = true;
+    } else {
+      last_error_ = error->message();
+      if (error->error_class() == ErrorClass::transient) online_ = false;
+    }
   }
+  tell_status();
+  dispatcher_.announce();
+  watch_.wake();
 }
 
-void SyncEngine::Impl::deliver() {
-  std::vector<Event> events;
-  {
-    std::lock_guard lock(work_mutex_);
-    events.swap(events_);
-  }
-  for (const Event& event : events) {
-    if (auto* change = std::get_if<Change>(&event)) change_listeners.call(*change);
-    if (auto* verdict = std::get_if<Verdict>(&event)) verdict_listeners.call(*verdict);
-    if (auto* rejected = std::get_if<RejectedMutation>(&event)) {
-      rejection_listeners.call(*rejected);
-    }
-    if (auto* conflict = std::get_if<Conflict>(&event)) conflict_listeners.call(*conflict);
-  }
+void SyncEngine::Impl::close_database() {
+  feed_.hold_file(false);
+  database_.reset();
 }
 
 SessionLimits SyncEngine::Impl::session_limits() const {
@@ -146,6 +138,7 @@ SessionLimits SyncEngine::Impl::session_limits() const {
 LocalDatabase& SyncEngine::Impl::database() {
   if (!database_) {
     database_ = LocalDatabase::open(options_.database, LocalDatabase::Mode::engine);
+    feed_.hold_file(true);
   }
   return *database_;
 }
@@ -160,6 +153,7 @@ Transport& SyncEngine::Impl::transport() {
     }
     auto made = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
     std::lock_guard lock(transport_mutex_);
+    if (cancelling_) made->cancel();
     transport_ = std::move(made);
   }
   return *transport_;
@@ -169,42 +163,13 @@ std::unique_ptr<LocalDatabase> SyncEngine::Impl::open_beside() const {
   return LocalDatabase::open(options_.database, LocalDatabase::Mode::tool);
 }
 
-SessionEvents SyncEngine::Impl::session_events() {
-  SessionEvents events;
-  events.progress = [this](const Progress& progress) {
-    {
-      std::lock_guard lock(state_mutex_);
-      progress_ = progress;
-    }
-    progress_listeners.call(progress);
-  };
-  events.verdict = [this](const Verdict& verdict) { events_.emplace_back(verdict); };
-  events.rejection = [this](const RejectedMutation& rejected) { events_.emplace_back(rejected); };
-  if (!change_listeners.empty())
-    events.change = [this](const Change& change) { events_.emplace_back(change); };
-  events.log = [this](LogLevel level, const std::string& text) { log(level, text); };
-  events.now_ms = options_.timing.now_ms;
-  return events;
-}
-
-void SyncEngine::Impl::note_conflicts(const LocalDatabase& database) {
-  std::vector<std::string> open;
-  for (const LocalConflict& local : database.conflicts()) {
-    open.push_back(local.conflict_id);
-    bool known = std::find(known_conflicts_.begin(), known_conflicts_.end(), local.conflict_id) !=
-                 known_conflicts_.end();
-    if (!known) events_.emplace_back(public_form(local));
-  }
-  known_conflicts_ = std::move(open);
-}
-
 SyncResult SyncEngine::Impl::clone() {
   return exclusively([&] {
     std::string server = conninfo_without_password(options_.server);
     SyncResult result;
     SessionEvents events = session_events();
     Transport& link = transport();
-    database_.reset();
+    close_database();
     close_app_connection();
     bool exists = false;
     try {
@@ -220,6 +185,7 @@ SyncResult SyncEngine::Impl::clone() {
                   options_.database, "Run `objectos-sync sync` on it, or name a new file.");
     }
     database_ = clone_replica(link, {options_.database, server}, session_limits(), events, result);
+    feed_.hold_file(true);
     note_conflicts(*database_);
     return result;
   });
@@ -233,19 +199,26 @@ void SyncEngine::Impl::follow_server() {
 }
 
 SyncResult SyncEngine::Impl::sync(bool push, bool pull) {
+  ensure_watched();
   std::int64_t number = 0;
   {
     std::lock_guard lock(state_mutex_);
     number = ++syncs_begun_;
   }
-  SyncResult result = exclusively([&] {
-    SessionEvents events = session_events();
-    SyncSession session(transport(), database(), session_limits(), events);
-    SyncResult made = session.run(push, pull);
-    follow_server();
-    note_conflicts(database());
-    return made;
-  });
+  SyncResult result = exclusively(
+      [&] {
+        SessionEvents events = session_events();
+        SyncSession session(transport(), database(), session_limits(), events);
+        SyncResult made = session.run(push, pull);
+        if (push && pull && send_decisions()) {
+          SyncResult after = session.run(false, true);
+          made.pulled += after.pulled, made.changes += after.changes;
+        }
+        follow_server();
+        note_conflicts(database());
+        return made;
+      },
+      Writes::noted);
   {
     std::lock_guard lock(state_mutex_);
     if (push && pull) last_good_sync_ = std::max(last_good_sync_, number);
@@ -310,7 +283,7 @@ void SyncEngine::Impl::detach(bool force) {
                       "by the server.",
                   {}, "Run sync first, or say --force.");
     }
-    database_.reset();
+    close_database();
     close_app_connection();
     LocalDatabase::detach(options_.database);
     return true;
@@ -331,8 +304,12 @@ void SyncEngine::Impl::describe_file(Status& status) const {
     status.complete = false;
     return;
   }
-  SyncState state = beside->state();
-  StoreCounters counters = beside->counters();
+  describe_file(status, *beside);
+}
+
+void SyncEngine::Impl::describe_file(Status& status, const LocalDatabase& database) {
+  SyncState state = database.state();
+  StoreCounters counters = database.counters();
   status.complete = state.complete;
   status.pending = counters.pending + counters.in_flight;
   status.conflicts = counters.conflicts_open;
@@ -342,21 +319,28 @@ void SyncEngine::Impl::describe_file(Status& status) const {
   status.server = state.server;
   status.epoch = state.epoch;
   status.last_sync = state.last_sync;
-  for (const LocalObject& object : beside->objects()) status.objects.push_back(object.name);
-  for (const Lease& lease : beside->leases()) status.leases.push_back({lease.object, lease.left});
+  status.objects.clear();
+  for (const LocalObject& object : database.objects()) status.objects.push_back(object.name);
+  status.leases.clear();
+  for (const Lease& lease : database.leases()) status.leases.push_back({lease.object, lease.left});
 }
 
 Status SyncEngine::Impl::status() {
   Status status;
   translated([&] { describe_file(status); });
+  describe_engine(status);
+  return status;
+}
+
+void SyncEngine::Impl::describe_engine(Status& status) {
   std::lock_guard lock(state_mutex_);
   status.phase = progress_.phase;
-  if (loop_waiting_ && status.phase == Phase::idle) status.phase = Phase::waiting;
+  if (loop_waiting_ && status.phase == Phase::idle)
+    status.phase = paused_ ? Phase::paused : Phase::waiting;
   status.online = online_;
   status.last_error = last_error_;
   status.failures = backoff_.failures();
   status.retry_delay_ms = retry_delay_ms_;
-  return status;
 }
 
 std::vector<PendingMutation> SyncEngine::Impl::pending() {

@@ -2,8 +2,10 @@
 //
 // Locks: work_mutex_ is held by whoever talks to the server or owns the file (one at a time);
 // state_mutex_ guards the small values that status() shows and is never held while calling out.
-// Order: lifecycle_mutex_, work_mutex_, state_mutex_. Events collected under work_mutex_
-// are delivered after it is released (progress and log aside, which are told as they happen).
+// Order: lifecycle_mutex_, work_mutex_, the feed's lock, status_mutex_, state_mutex_. Events are
+// posted to the dispatcher as they happen, also under locks, and announced without: only
+// announcing may call the app. (Progress is announced under work_mutex_: an executor that breaks
+// its promise and runs at once gets a usage error from sync_now(), no deadlock.)
 #pragma once
 
 #include <atomic>
@@ -12,11 +14,16 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <variant>
 #include <vector>
 
 #include "engine/backoff.h"
+#include "engine/change_feed.h"
+#include "engine/conflict_resolvers.h"
+#include "engine/dispatcher.h"
+#include "engine/file_watch.h"
 #include "engine/listeners.h"
+#include "engine/live_queries.h"
+#include "engine/progress_estimate.h"
 #include "engine/sync_session.h"
 #include "objectos/sync_engine.h"
 
@@ -49,29 +56,58 @@ class SyncEngine::Impl {
   TransactionResult transaction(const std::function<void(Transaction&)>& write);
   std::vector<LocalDifference> verify_local();
 
-  Listeners<Change> change_listeners;
-  Listeners<Status> status_listeners;
+  void pause_loop();
+  void resume_loop();
+  void sync_soon();
+
+  Subscription on_change(const std::string& object, std::function<void(const Change&)> callback);
+  Subscription on_status(std::function<void(const Status&)> callback);
+  Subscription watch(const std::string& sql, const std::vector<Value>& parameters,
+                     std::function<void(const QueryChange&)> callback);
+  Subscription set_resolver(const std::string& object, Resolver resolver);
+  Dispatcher& dispatcher() { return dispatcher_; }
+
   Listeners<Progress> progress_listeners;
   Listeners<Conflict> conflict_listeners;
   Listeners<RejectedMutation> rejection_listeners;
   Listeners<Verdict> verdict_listeners;
 
  private:
-  using Event = std::variant<Change, Verdict, RejectedMutation, Conflict>;
-
+  class EngineWrite;
+  // What work does to the file: a session says which tables it wrote, other work does not.
+  enum class Writes { noted, unknown };
   template <typename Work>
-  auto exclusively(Work work);
+  auto exclusively(Work work, Writes writes = Writes::unknown);
   LocalDatabase& database();
   Transport& transport();
   std::unique_ptr<LocalDatabase> open_beside() const;
   void describe_file(Status& status) const;
   SessionLimits session_limits() const;
   void follow_server();
+  static void describe_file(Status& status, const LocalDatabase& database);
+  void describe_engine(Status& status);
+  void close_database();
   SessionEvents session_events();
   void note_result(const Error* error);
   void note_conflicts(const LocalDatabase& database);
-  void deliver();
+  // Posts an event, if anybody listens.
+  template <typename Event>
+  void tell(const Listeners<Event>& listeners, const Event& event,
+            const std::string& replaces = {});
+  void tell_progress(Progress progress);
+  // Posts the status if it is another one than was told last. `database`: reads its counters anew.
+  void tell_status(const LocalDatabase* database = nullptr);
+  bool watch_is_needed() const;
+  void ensure_watched();
+  void look_at_file();
+  std::shared_ptr<LocalDatabase> watched_file();
+  void look_at(const std::shared_ptr<LocalDatabase>& file);
+  void stop_watching();
+  void cancel_exchange(bool wanted);
+  bool send_decisions();
+  void send_decision(const std::string& conflict_id, const Decision& decision);
   void run_loop();
+  bool sync_in_loop(std::int64_t& delay_ms);
   bool pause(std::int64_t milliseconds);
   void log(LogLevel level, const std::string& text) const;
 
@@ -80,8 +116,8 @@ class SyncEngine::Impl {
   std::atomic<std::thread::id> worker_{};  // who holds work_mutex_
   std::unique_ptr<LocalDatabase> database_;
   std::unique_ptr<Transport> transport_;
-  std::mutex transport_mutex_;  // guards the pointer for cancel()
-  std::vector<Event> events_;
+  std::mutex transport_mutex_;  // guards the pointer for cancel(), and
+  bool cancelling_ = false;     // what is begun now is cancelled
   std::vector<std::string> known_conflicts_;
 
   // The app's own writes, beside a running sync: a connection without the engine lock.
@@ -91,6 +127,19 @@ class SyncEngine::Impl {
   std::mutex app_mutex_;                           // one at a time; taken before no other mutex
   std::atomic<std::thread::id> app_thread_{};      // who holds app_mutex_
   std::unique_ptr<LocalDatabase> app_connection_;  // opened by the first one
+  const ErrorReport report_;                       // what listeners throw
+  Dispatcher dispatcher_;
+  ChangeFeed feed_;
+  LiveQueries queries_;
+  ConflictResolvers resolvers_;
+  Listeners<Status> status_listeners_;
+  std::mutex status_mutex_;
+  Status told_status_;  // the last one posted
+  Status file_status_;  // the file's part of the next one
+  ProgressEstimate estimate_;
+  std::mutex watch_mutex_;  // guards the pointer; its use is the watch thread's
+  std::shared_ptr<LocalDatabase> watched_;
+  std::int64_t seen_version_ = -1;  // of watched_
 
   std::mutex state_mutex_;
   std::condition_variable wake_;
@@ -101,6 +150,7 @@ class SyncEngine::Impl {
   bool loop_running_ = false;
   bool stopping_ = false;
   bool sync_wanted_ = false;
+  bool paused_ = false;
   std::int64_t retry_delay_ms_ = 0;
   std::int64_t syncs_begun_ = 0;
   std::int64_t last_good_sync_ = 0;  // the number of the newest sync that ended well
@@ -108,6 +158,7 @@ class SyncEngine::Impl {
   std::mutex lifecycle_mutex_;  // start() and stop(): who makes and joins loop_
   std::atomic<std::thread::id> loop_thread_{};
   std::thread loop_;
+  FileWatch watch_;  // the last member: its thread uses the others
 };
 
 }  // namespace objectos

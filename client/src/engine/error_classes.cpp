@@ -80,6 +80,8 @@ constexpr StoreRule kStoreRules[] = {
     {StoreErrorKind::constraint, ErrorClass::local, "app_constraint", nullptr},
     {StoreErrorKind::invalid_input, ErrorClass::internal, "invalid_input", nullptr},
     {StoreErrorKind::statement, ErrorClass::usage, "statement_failed", nullptr},
+    {StoreErrorKind::query, ErrorClass::usage, "bad_query",
+     "Watch one SELECT statement that SQLite accepts."},
     {StoreErrorKind::internal, ErrorClass::internal, "store_internal", nullptr},
 };
 

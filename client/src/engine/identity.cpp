@@ -41,8 +41,13 @@ void SyncSession::take_new_identity(SyncResult& result) {
       fates.push_back(stored_form(row));
   }
   fault_point("fork.asked");
-  const auto set_aside = database_.adopt_identity(fresh, fates);
+  std::unique_ptr<WriteScope> scope = events_.begin_write();
+  const auto set_aside = database_.adopt_identity(
+      fresh, fates, [&] { scope->begun(database_); }, [&] { scope->renumbered(database_); });
+  scope->rejected(set_aside);
+  scope.reset();
   for (const Rejection& rejection : set_aside) events_.rejection(public_form(rejection));
+  events_.stored(database_);
   result.forked = true;
   result.set_aside += static_cast<std::int64_t>(set_aside.size());
 }

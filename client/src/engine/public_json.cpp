@@ -60,6 +60,9 @@ Json to_json(const Progress& progress) {
   json.set("pull_total", Json::integer(progress.pull_total));
   json.set("bytes", Json::integer(progress.bytes));
   json.set("object", text_or_null(progress.object));
+  json.set("fraction",
+           progress.fraction ? Json::number(std::to_string(*progress.fraction)) : Json());
+  json.set("remaining_ms", integer_or_null(progress.remaining_ms));
   return json;
 }
 
@@ -69,6 +72,9 @@ Json to_json(const Change& change) {
   json.set("record_id", Json::string(change.record_id));
   json.set("operation", Json::string(change.operation));
   json.set("version", integer_or_null(change.version));
+  json.set("origin", Json::string(origin_name(change.origin)));
+  json.set("before", embedded_json(change.before));
+  json.set("after", embedded_json(change.after));
   return json;
 }
 

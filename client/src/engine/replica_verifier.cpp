@@ -303,7 +303,11 @@ void ReplicaVerifier::remove_rows(std::size_t place, const std::vector<std::stri
 }
 
 RoundApplier& ReplicaVerifier::applier() {
-  if (!applier_) applier_ = database_.begin_round(events_.change != nullptr);
+  if (!applier_) {
+    scope_ = events_.begin_write();
+    applier_ = database_.begin_round(scope_->listing());
+    scope_->begun(database_);
+  }
   return *applier_;
 }
 
@@ -316,9 +320,9 @@ void ReplicaVerifier::commit() {
   applier_->apply(last);
   const RoundResult round = applier_->commit(iso_time(events_.now_ms()));
   applier_.reset();
-  for (const LocalChange& change : round.changes) {
-    events_.change({change.object, change.record_id, change.operation, std::nullopt});
-  }
+  scope_->applied(round);
+  scope_.reset();
+  events_.stored(database_);
 }
 
 void ReplicaVerifier::received(std::size_t bytes, std::size_t rows) {

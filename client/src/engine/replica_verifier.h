@@ -60,6 +60,7 @@ class ReplicaVerifier {
   std::vector<Fetched> fetched_;
   std::vector<std::pair<std::size_t, std::string>> gone_;  // to be removed, by place
   std::size_t fetched_bytes_ = 0;
+  std::unique_ptr<WriteScope> scope_;  // outlives the applier
   std::unique_ptr<RoundApplier> applier_;
 };
 

@@ -25,6 +25,8 @@ const char* phase_name(Phase phase) noexcept {
       return "waiting";
     case Phase::stopped:
       return "stopped";
+    case Phase::paused:
+      return "paused";
   }
   return "idle";
 }
@@ -101,15 +103,42 @@ void SyncEngine::detach(bool force) {
   impl_->detach(force);
 }
 
+void SyncEngine::pause() {
+  impl_->pause_loop();
+}
+void SyncEngine::resume() {
+  impl_->resume_loop();
+}
+void SyncEngine::sync_soon() {
+  impl_->sync_soon();
+}
+int SyncEngine::poll(std::chrono::milliseconds timeout) {
+  return impl_->dispatcher().poll(timeout);
+}
+int SyncEngine::wakeup_fd() {
+  return impl_->dispatcher().wakeup_fd();
+}
+bool SyncEngine::drain(std::chrono::milliseconds timeout) {
+  return impl_->dispatcher().drain(timeout);
+}
+
 Subscription SyncEngine::on_change(const std::string& object,
                                    std::function<void(const Change&)> callback) {
-  if (object.empty()) return impl_->change_listeners.add(std::move(callback));
-  return impl_->change_listeners.add([object, call = std::move(callback)](const Change& change) {
-    if (change.object == object) call(change);
-  });
+  return impl_->on_change(object, std::move(callback));
 }
 Subscription SyncEngine::on_status(std::function<void(const Status&)> callback) {
-  return impl_->status_listeners.add(std::move(callback));
+  return impl_->on_status(std::move(callback));
+}
+Subscription SyncEngine::watch(const std::string& sql,
+                               std::function<void(const QueryChange&)> callback) {
+  return impl_->watch(sql, {}, std::move(callback));
+}
+Subscription SyncEngine::watch(const std::string& sql, const std::vector<Value>& parameters,
+                               std::function<void(const QueryChange&)> callback) {
+  return impl_->watch(sql, parameters, std::move(callback));
+}
+Subscription SyncEngine::set_resolver(const std::string& object, Resolver resolver) {
+  return impl_->set_resolver(object, std::move(resolver));
 }
 Subscription SyncEngine::on_progress(std::function<void(const Progress&)> callback) {
   return impl_->progress_listeners.add(std::move(callback));

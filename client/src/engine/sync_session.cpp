@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "engine/answers.h"
+#include "engine/public_forms.h"
 #include "engine/replica_verifier.h"
 #include "fault_point.h"
 #include "objectos/error.h"
@@ -59,11 +60,6 @@ StoredVerdict stored_form(const VerdictRow& row) {
   stored.client_version = row.client_version;
   stored.detail = row.detail.value_or("");
   return stored;
-}
-
-RejectedMutation public_form(const Rejection& rejection) {
-  return {rejection.mutation_id, rejection.object, rejection.record_id, rejection.operation,
-          rejection.reason,      rejection.detail, rejection.before,    rejection.after};
 }
 
 void with_serialization_retries(SessionEvents& events, const std::function<void()>& attempt) {
@@ -226,7 +222,8 @@ void SyncSession::settle(Judged& judged, SyncResult& result) {
   if (judged.verdicts.empty()) return;
   const Judged done = std::move(judged);
   judged = {};
-  auto rejections = database_.store_verdicts(done.verdicts);
+  std::unique_ptr<WriteScope> scope = events_.begin_write();
+  auto rejections = database_.store_verdicts(done.verdicts, [&] { scope->begun(database_); });
   fault_point("push_verdicts_stored");
   progress_.pushed += static_cast<std::int64_t>(done.batch.size());
   enter(Phase::pushing);
@@ -239,7 +236,10 @@ void SyncSession::settle(Judged& judged, SyncResult& result) {
                                verdict.resolution, verdict.detail});
     events_.verdict(result.verdicts.back());
   }
+  scope->rejected(rejections);
   for (const Rejection& rejection : rejections) events_.rejection(public_form(rejection));
+  scope.reset();
+  events_.stored(database_);
 }
 
 void SyncSession::pull(SyncResult& result) {
@@ -282,7 +282,8 @@ void SyncSession::request_page(const std::string& checkpoint) {
   transport_.request_page(client_id_, checkpoint, limits_.page_mutations, confirmed_);
 }
 
-RoundResult SyncSession::receive_round(const std::string& first_checkpoint) {
+RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
+                                       std::unique_ptr<WriteScope>& scope) {
   std::vector<std::unique_ptr<PullPage>> held;
   std::unique_ptr<RoundApplier> applier;
   std::size_t held_bytes = 0;
@@ -306,7 +307,11 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint) {
     fault_point("round_page");
     if (!more) fault_point("round_received");
     if (more && !applier && held_bytes < kHeldBackBytes) continue;
-    if (!applier) applier = database_.begin_round(events_.change != nullptr);
+    if (!applier) {
+      scope = events_.begin_write();
+      applier = database_.begin_round(scope->listing());
+      scope->begun(database_);
+    }
     if (more) applier->expect_many();
     for (const auto& page : held) {
       for (std::size_t i = 0; i < page->size(); ++i) applier->apply(stored_form(page->row(i)));
@@ -323,8 +328,12 @@ void SyncSession::pull_round(SyncResult& result) {
   confirmed_ = state.confirmed;
   progress_.pulled = 0;
   RoundResult round;
+  std::unique_ptr<WriteScope> scope;
   try {
-    round = receive_round(state.checkpoint.empty() ? "0" : state.checkpoint);
+    round = receive_round(state.checkpoint.empty() ? "0" : state.checkpoint, scope);
+    scope->applied(round);
+    scope.reset();
+    events_.stored(database_);
     if (in_cut_) {
       in_cut_();
       transport_.end_round();
@@ -338,9 +347,6 @@ void SyncSession::pull_round(SyncResult& result) {
   result.changes += round.change_count;
   for (const std::string& lost : round.lost)
     events_.log(LogLevel::warning, "The changed schema has no place for " + lost);
-  for (const LocalChange& change : round.changes) {
-    events_.change({change.object, change.record_id, change.operation, std::nullopt});
-  }
   if (round.missing_rows > 0 && !state.checkpoint.empty() && !mends_missing_) {
     throw Error(ErrorClass::resync, "records_missing",
                 "The server changed records that this file does not hold.");

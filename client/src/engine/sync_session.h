@@ -12,7 +12,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "objectos/types.h"
 #include "objectos/verify.h"
@@ -21,12 +23,28 @@
 
 namespace objectos {
 
+// Lives around a transaction of the session's that changes rows, until its events are told.
+class WriteScope {
+ public:
+  virtual ~WriteScope() = default;
+  // What listeners want to hear of the round.
+  virtual Listing listing() = 0;
+  // Within the transaction, when no other program can write and no row is changed yet.
+  virtual void begun(const LocalDatabase& database) = 0;
+  // In the same transaction: local writes got new numbers, and are no news for that.
+  virtual void renumbered(const LocalDatabase& database) = 0;
+  // After the commit.
+  virtual void applied(const RoundResult& round) = 0;
+  virtual void rejected(const std::vector<Rejection>& rejections) = 0;
+};
+
 // What a session tells while it works; called on its thread, after the commit it speaks of.
 struct SessionEvents {
   std::function<void(const Progress&)> progress;
   std::function<void(const Verdict&)> verdict;
   std::function<void(const RejectedMutation&)> rejection;
-  std::function<void(const Change&)> change;  // may be empty: nobody listens
+  std::function<std::unique_ptr<WriteScope>()> begin_write;
+  std::function<void(const LocalDatabase&)> stored;  // the queue is another one now
   std::function<void(LogLevel, const std::string&)> log;
   std::function<std::int64_t()> now_ms;
 };
@@ -66,8 +84,8 @@ class SyncSession {
   void settle(Judged& judged, SyncResult& result);
   void pull(SyncResult& result);
   void pull_round(SyncResult& result);
-  RoundResult receive_round(const std::string& checkpoint);
   void require_complete() const;
+  RoundResult receive_round(const std::string& checkpoint, std::unique_ptr<WriteScope>& scope);
   void request_page(const std::string& checkpoint);
   void acknowledge();
   void enter(Phase phase);

@@ -32,11 +32,14 @@ void Store::renumber_unjudged() {
 }
 
 std::vector<Rejection> Store::adopt_identity(const std::string& client_id,
-                                             const std::vector<StoredVerdict>& fates) {
+                                             const std::vector<StoredVerdict>& fates,
+                                             const std::function<void()>& begun,
+                                             const std::function<void()>& renumbered) {
   std::unordered_map<std::string, const StoredVerdict*> by_id;
   for (const StoredVerdict& fate : fates) by_id.emplace(fate.mutation_id, &fate);
   std::vector<Rejection> set_aside;
   WriteTransaction transaction(database_);
+  if (begun) begun();
   Applying applying(*this);
   Statement judge(database_, queue_sql::judge);
   for (const QueuedMutation& mutation : queue()) {
@@ -62,6 +65,7 @@ std::vector<Rejection> Store::adopt_identity(const std::string& client_id,
     }
   }
   renumber_unjudged();
+  if (renumbered) renumbered();
   // The tags of hidden records were made for the old name: those objects are read again.
   Statement name(database_,
                  "UPDATE _sync_state SET client_id=?,next_client_id=NULL,checkpoint=CASE WHEN "

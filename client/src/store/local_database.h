@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@ enum class StoreErrorKind {
   incomplete,     // its initial sync was interrupted
   invalid_input,  // a row, schema or verdict that does not fit
   statement,      // a statement of the app's failed; detail: what it was
+  query,          // a query of the app's that is none, or that SQLite refuses
   internal,
 };
 
@@ -132,7 +134,38 @@ struct QueuedMutation {
 
 struct LocalChange {
   std::string object, record_id;
-  std::string operation;  // upsert | delete
+  std::string operation;      // insert | update | delete | removed | truncate (no record_id)
+  std::string before, after;  // JSON rows, members in schema order; empty = no row
+  std::optional<int64_t> version;
+};
+
+// What writes of this device did, up to a number of the queue.
+struct LocalWrites {
+  std::vector<LocalChange> changes;
+  int64_t last = 0;
+};
+
+struct WrittenObjects {
+  std::set<std::string, std::less<>> objects;
+  int64_t last = 0;  // number of the newest write
+};
+
+// A query's result. `key`: the columns of it that name a row: of every object whose whole key is in
+// the result; empty: none is.
+struct QueryResult {
+  std::vector<std::string> columns;
+  std::vector<Row> rows;
+  std::vector<size_t> key;
+  std::set<std::string, std::less<>> tables;  // that it reads, through views too
+};
+
+// Which objects' changes are to be listed.
+struct Listing {
+  bool wanted = false;
+  std::set<std::string, std::less<>> objects{};  // empty: all
+  bool covers(std::string_view object) const {
+    return wanted && (objects.empty() || objects.count(object) > 0);
+  }
 };
 
 struct Rejection {
@@ -174,9 +207,10 @@ struct Lease {
 };
 
 struct RoundResult {
-  std::vector<LocalChange> changes;  // only if they were asked for
+  std::vector<LocalChange> changes;  // only if they were asked for; each record once
   int64_t change_count = 0;
-  std::vector<std::string> acknowledged;  // mutation ids that left the queue
+  std::set<std::string, std::less<>> objects;  // whose tables may be other ones now
+  std::vector<std::string> acknowledged;       // mutation ids that left the queue
   bool schema_changed = false;
   std::vector<std::string> lost;  // the app's indexes, triggers and views that no longer fit
   int64_t missing_rows = 0;       // an update named a record this file has not: re-read is needed
@@ -253,8 +287,9 @@ class LocalDatabase {
   virtual void forget_checkpoint() = 0;
 
   virtual std::unique_ptr<BulkLoader> begin_load() = 0;
-  // `list_changes`: RoundResult names every change, at the cost of their memory.
-  virtual std::unique_ptr<RoundApplier> begin_round(bool list_changes = true) = 0;
+  // RoundResult names the changes of what `listing` covers, at the cost of their memory.
+  virtual std::unique_ptr<RoundApplier> begin_round(const Listing& listing) = 0;
+  std::unique_ptr<RoundApplier> begin_round() { return begin_round(Listing{true, {}}); }
 
   // --- the queue
   virtual StoreCounters counters() const = 0;
@@ -267,8 +302,28 @@ class LocalDatabase {
   virtual std::vector<QueuedMutation> next_batch(size_t max, int64_t after = 0) = 0;
   // The batch's payloads as the JSON array for sync_push.
   static std::string batch_json(const std::vector<QueuedMutation>& batch);
-  // All or none. Rejected ones leave the queue and come back as events.
-  virtual std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts) = 0;
+  // All or none. Rejected ones leave the queue and come back as events. `begun` is called when the
+  // write lock is held and nothing is changed yet.
+  virtual std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts,
+                                                const std::function<void()>& begun = {}) = 0;
+  // Local writes after number `after`, oldest first, as far as they are in the queue. Reads one
+  // state of the file: that of the running transaction, if there is one.
+  virtual LocalWrites local_writes(int64_t after, const Listing& listing) const = 0;
+  // The objects of the mutations after number `after` that are in the queue.
+  virtual WrittenObjects written_since(int64_t after) const = 0;
+  // One SELECT; anything else, or what SQLite refuses, is StoreErrorKind::query. check_query() only
+  // prepares it. interrupt() makes a run_query() on another thread end with that error.
+  virtual QueryResult run_query(const std::string& sql,
+                                const std::vector<Value>& parameters) const = 0;
+  virtual void check_query(const std::string& sql, const std::vector<Value>& parameters) const = 0;
+  virtual void interrupt() const noexcept = 0;
+  // The number of the newest local write.
+  virtual int64_t newest_write() const = 0;
+  // Another value when another connection has committed since. Costs no reading of the file.
+  virtual int64_t data_version() const = 0;
+  // False when the tables are not those that this object was opened with, or the file under its
+  // name is another one: open it anew.
+  virtual bool is_current() const = 0;
   virtual std::vector<QueuedMutation> queue() const = 0;  // all, in order
   // Highest client_sequence up to which every verdict is stored in this file.
   virtual int64_t confirmed() const = 0;
@@ -278,9 +333,12 @@ class LocalDatabase {
   // Takes it. `fates`: what sync_fork() said of the mutations that are not judged. Judged ones are
   // settled as by store_verdicts(), `unseen` ones (and those it does not name) stay, pending, with
   // new numbers; `moved` and `unknown` ones leave the queue as rejected, for the reasons fork_moved
-  // and fork_unknown. All that is rejected comes back.
+  // and fork_unknown. All that is rejected comes back. `begun`: as of store_verdicts();
+  // `renumbered`: in the same transaction, when what stays has its new numbers.
   virtual std::vector<Rejection> adopt_identity(const std::string& client_id,
-                                                const std::vector<StoredVerdict>& fates) = 0;
+                                                const std::vector<StoredVerdict>& fates,
+                                                const std::function<void()>& begun = {},
+                                                const std::function<void()>& renumbered = {}) = 0;
 
   // --- leased keys (docs/keys.md)
   // One entry for each object whose key a sequence of the server's fills.

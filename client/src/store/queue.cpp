@@ -247,9 +247,11 @@ void Store::store_verdict(Statement& judge, int64_t client_sequence, const Store
 }
 
 // Verdicts are about what is in flight; one that is stored already stays.
-std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& verdicts) {
+std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& verdicts,
+                                             const std::function<void()>& begun) {
   std::vector<Rejection> rejected;
   WriteTransaction transaction(database_);
+  if (begun) begun();
   Applying applying(*this);
   std::unordered_map<std::string, int64_t> numbers;
   Statement sent(database_, queue_sql::numbers_in_flight);

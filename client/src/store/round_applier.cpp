@@ -7,6 +7,7 @@
 
 #include "../fault_point.h"
 #include "claimed_versions.h"
+#include "round_changes.h"
 #include "store.h"
 
 namespace objectos {
@@ -16,9 +17,10 @@ constexpr int long_round_cache_mib = 32;
 
 class StoreRound : public RoundApplier {
  public:
-  StoreRound(Store& store, bool list_changes)
+  StoreRound(Store& store, const Listing& listing)
       : store_(store),
-        list_changes_(list_changes),
+        listed_(listing.wanted),
+        changes_(store, listing),
         transaction_(store.database()),
         applying_(store),
         conflicts_open_(!store.conflicts(true).empty()) {
@@ -64,7 +66,8 @@ class StoreRound : public RoundApplier {
       throw StoreError(StoreErrorKind::invalid_input, "the round ended without a checkpoint");
     settle_claims();
     drop_judged();
-    for (const auto& [object, record_id] : touched_) store_.rebase(object, record_id);
+    rebase_touched();
+    if (listed_) result_.changes = changes_.settle();
     end_conflicts_of_deleted();
     remember_checkpoint(synced_at);
     applying_.done();
@@ -89,6 +92,14 @@ class StoreRound : public RoundApplier {
     }
   }
 
+  void rebase_touched() {
+    for (const auto& [object, record_id] : touched_) {
+      if (listed_) changes_.touch(object, record_id, std::nullopt);
+      result_.objects.insert(object);
+      store_.rebase(object, record_id);
+    }
+  }
+
   void remember_checkpoint(const std::string& synced_at) {
     Statement state(store_.database(),
                     "UPDATE _sync_state SET checkpoint=?,last_sync=?,complete=1");
@@ -107,12 +118,16 @@ class StoreRound : public RoundApplier {
   }
   bool based(const PulledView& row) const { return based(row.object, row.record_id); }
 
-  void note(std::string_view object, std::string_view record_id, const char* operation) {
+  // Before the record is written.
+  void note(std::string_view object, std::string_view record_id, bool deleted,
+            std::optional<int64_t> version) {
     ++result_.change_count;
-    if (conflicts_open_ && std::string_view(operation) == "delete")
-      deleted_.emplace_back(object, record_id);
-    if (list_changes_)
-      result_.changes.push_back({std::string(object), std::string(record_id), operation});
+    if (conflicts_open_ && deleted) deleted_.emplace_back(object, record_id);
+    if (object != noted_) {
+      noted_ = object;
+      result_.objects.insert(noted_);
+    }
+    if (listed_) changes_.touch(object, record_id, version);
   }
 
   RowWriter& writer(std::string_view object) {
@@ -171,7 +186,7 @@ class StoreRound : public RoundApplier {
     const bool rereading = !rereading_.empty() && rereading_.count(std::string(row.object)) > 0;
     const bool whole = rereading && row.operation == "insert";
     if (rereading) seen(row);
-    note(row.object, row.record_id, row.operation == "delete" ? "delete" : "upsert");
+    note(row.object, row.record_id, row.operation == "delete", row.version);
     if (based(row)) return set_base(row, row.operation, row.data, whole);
     RowWriter& table = writer(row.object);
     if (row.operation == "delete") {
@@ -231,7 +246,7 @@ class StoreRound : public RoundApplier {
   // nothing). A record with queued work keeps it, over the base image that it may have lost.
   void repair(const PulledView& row) {
     keep_tag(row);
-    note(row.object, row.record_id, row.operation == "delete" ? "delete" : "upsert");
+    note(row.object, row.record_id, row.operation == "delete", row.version);
     if (!based(row) &&
         !store_.queue_of(std::string(row.object), std::string(row.record_id)).empty())
       restore_base(row);
@@ -256,7 +271,7 @@ class StoreRound : public RoundApplier {
   }
 
   void drop(std::string_view object, std::string_view record_id, std::optional<int64_t> version) {
-    note(object, record_id, "delete");
+    note(object, record_id, true, version);
     if (!based(object, record_id)) {
       writer(object).remove(record_id, version);
       return;
@@ -274,6 +289,12 @@ class StoreRound : public RoundApplier {
     return found;
   }
 
+  // It may live on at the server, where this client does not see it.
+  void drop_from_view(std::string_view object, std::string_view record_id) {
+    drop(object, record_id, std::nullopt);
+    if (listed_) changes_.leaves_view(object, record_id);
+  }
+
   void reread(const PulledView& row) {
     Statement clear(store_.database(), "DELETE FROM _reread WHERE object=?");
     if (row.operation == "begin") {
@@ -287,26 +308,29 @@ class StoreRound : public RoundApplier {
     for (const auto& gone : column_of("SELECT " + id + " FROM " + quote_name(object.name) +
                                           " t WHERE _synced=1 AND " + id + not_sent,
                                       row.object))
-      drop(row.object, gone, std::nullopt);
+      drop_from_view(row.object, gone);
     for (const auto& gone : column_of(
              "SELECT record_id FROM _base WHERE object=?1 AND record_id" + not_sent, row.object))
-      drop(row.object, gone, std::nullopt);
+      drop_from_view(row.object, gone);
     rereading_.erase(std::string(row.object));
     clear.bind(1, row.object).run();
   }
 
   void truncate(const PulledView& row) {
+    if (listed_) changes_.truncate(row.object, row.version);
     writer(row.object).remove_older(row.version);
     for (const auto& id :
          column_of("SELECT record_id FROM _base WHERE object=?1 AND coalesce(version,0)<" +
                        (row.version ? std::to_string(*row.version) : "9223372036854775807"),
                    row.object))
       drop(row.object, id, row.version);
-    note(row.object, "", "delete");
+    ++result_.change_count;
+    result_.objects.emplace(row.object);
+    if (conflicts_open_) deleted_.emplace_back(row.object, "");
   }
 
   void removal(const PulledView& row) {
-    if (row.tag.empty()) return drop(row.object, row.record_id, std::nullopt);
+    if (row.tag.empty()) return drop_from_view(row.object, row.record_id);
     std::string object, id;
     {
       Statement tag(store_.database(), "DELETE FROM _tags WHERE tag=? RETURNING object,record_id");
@@ -314,7 +338,7 @@ class StoreRound : public RoundApplier {
       if (!tag.step()) return;
       object = tag.text(0), id = tag.text(1);
     }
-    drop(object, id, std::nullopt);
+    drop_from_view(object, id);
   }
 
   void conflict(const PulledView& row) {
@@ -339,7 +363,9 @@ class StoreRound : public RoundApplier {
   }
 
   Store& store_;
-  const bool list_changes_;
+  const bool listed_;  // somebody listens
+  RoundChanges changes_;
+  std::string noted_;  // the object noted last
   WriteTransaction transaction_;
   Applying applying_;
   bool conflicts_open_;  // some are or came: what is deleted is remembered
@@ -364,8 +390,8 @@ class StoreRound : public RoundApplier {
 
 }  // namespace
 
-std::unique_ptr<RoundApplier> Store::begin_round(bool list_changes) {
-  return std::make_unique<StoreRound>(*this, list_changes);
+std::unique_ptr<RoundApplier> Store::begin_round(const Listing& listing) {
+  return std::make_unique<StoreRound>(*this, listing);
 }
 
 }  // namespace objectos

@@ -210,8 +210,17 @@ void Store::end_bulk() noexcept {
   sqlite3_db_release_memory(database_);
 }
 
+bool Store::is_current() const {
+  int64_t present = pragma(database_, "schema_version");
+  int moved = 0;
+  if (sqlite3_file_control(database_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK)
+    moved = 0;
+  return present == schema_loaded_ && moved == 0;
+}
+
 void Store::load_schema() {
   writers_.clear();
+  schema_loaded_ = pragma(database_, "schema_version");
   std::string schema = state().schema;
   objects_ = schema.empty() ? std::vector<LocalObject>() : parse_schema(schema);
 }

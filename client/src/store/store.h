@@ -33,15 +33,27 @@ class Store : public LocalDatabase {
   void set_clock_offset(int64_t milliseconds) override;
   void forget_checkpoint() override;
   std::unique_ptr<BulkLoader> begin_load() override;
-  std::unique_ptr<RoundApplier> begin_round(bool list_changes) override;
+  std::unique_ptr<RoundApplier> begin_round(const Listing& listing) override;
   StoreCounters counters() const override;
   std::vector<QueuedMutation> next_batch(size_t max, int64_t after) override;
-  std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts) override;
+  std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts,
+                                        const std::function<void()>& begun) override;
+  LocalWrites local_writes(int64_t after, const Listing& listing) const override;
+  WrittenObjects written_since(int64_t after) const override;
+  QueryResult run_query(const std::string& sql,
+                        const std::vector<Value>& parameters) const override;
+  void check_query(const std::string& sql, const std::vector<Value>& parameters) const override;
+  void interrupt() const noexcept override;
+  int64_t newest_write() const override;
+  int64_t data_version() const override;
+  bool is_current() const override;
   std::vector<QueuedMutation> queue() const override;
   int64_t confirmed() const override;
   std::string next_client_id(const std::string& candidate) override;
   std::vector<Rejection> adopt_identity(const std::string& client_id,
-                                        const std::vector<StoredVerdict>& fates) override;
+                                        const std::vector<StoredVerdict>& fates,
+                                        const std::function<void()>& begun,
+                                        const std::function<void()>& renumbered) override;
   std::vector<Lease> leases() const override;
   void add_lease(const std::string& object, int64_t first, int64_t last, int64_t step) override;
   void drop_leases() override;
@@ -106,7 +118,8 @@ class Store : public LocalDatabase {
   bool bulk_ = false;
   int lock_file_ = -1;
   std::vector<LocalObject> objects_;
-  int64_t indexes_seen_ = -1;  // SQLite's schema_version when the app's indexes were looked at
+  int64_t schema_loaded_ = -1;  // SQLite's schema_version when the objects were read
+  int64_t indexes_seen_ = -1;   // SQLite's schema_version when the app's indexes were looked at
   mutable std::map<std::string, std::unique_ptr<RowWriter>> writers_;
 };
 

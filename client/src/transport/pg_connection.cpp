@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "engine/error_classes.h"
@@ -13,6 +15,8 @@ namespace objectos {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int kLookMs = 100;  // how long a wait may overlook a cancel
 
 // Verbose messages of a failed connection read "FATAL:  28P01: text"; libpq has no other way to
 // tell the SQLSTATE of a connection that never came to be.
@@ -51,6 +55,7 @@ void PgConnection::check_not_cancelled() const {
 
 bool PgConnection::open() {
   check_not_cancelled();
+  if (cancel_sent_.exchange(false)) close();
   if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) {
     PQconsumeInput(connection_);  // notices a connection that the server has closed
     if (PQstatus(connection_) == CONNECTION_OK) return false;
@@ -68,6 +73,7 @@ bool PgConnection::open() {
   PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
   PQsetNoticeProcessor(
       connection_, [](void*, const char*) {}, nullptr);
+  PQsetnonblocking(connection_, 1);
   std::lock_guard lock(cancel_mutex_);
   cancel_handle_ = PQgetCancel(connection_);
   return true;
@@ -88,7 +94,7 @@ void PgConnection::wait_connected() {
     }
     pollfd descriptor{PQsocket(connection_), POLLIN, 0};
     if (state == PGRES_POLLING_WRITING) descriptor.events = POLLOUT;
-    if (poll(&descriptor, 1, 100) > 0) state = PQconnectPoll(connection_);
+    if (poll(&descriptor, 1, kLookMs) > 0) state = PQconnectPoll(connection_);
   }
 }
 
@@ -127,18 +133,51 @@ void PgConnection::throw_result_error(const PGresult* result) {
   throw Error(classify_sqlstate(sqlstate), sqlstate, message, detail, hint);
 }
 
+bool PgConnection::wait_for(short events) noexcept {
+  while (!cancelled_) {
+    pollfd descriptor{PQsocket(connection_), events, 0};
+    if (poll(&descriptor, 1, kLookMs) > 0) return true;
+  }
+  close();
+  return false;
+}
+
+// Null at the end of the answer, and when cancelled: then there is no connection any more.
+PGresult* PgConnection::next_result() {
+  while (PQisBusy(connection_) != 0) {
+    if (!wait_for(POLLIN)) return nullptr;
+    if (PQconsumeInput(connection_) == 0) break;  // PQgetResult says what is wrong
+  }
+  return PQgetResult(connection_);
+}
+
 void PgConnection::drain() noexcept {
   if (!unanswered_) return;
   unanswered_ = false;
-  while (PGresult* result = PQgetResult(connection_)) {
+  while (PGresult* result = next_result()) {
     ExecStatusType status = PQresultStatus(result);
     PQclear(result);
-    if (status == PGRES_COPY_OUT) {
+    while (status == PGRES_COPY_OUT) {
       char* buffer = nullptr;
-      while (PQgetCopyData(connection_, &buffer, 0) > 0) PQfreemem(buffer);
+      const int length = PQgetCopyData(connection_, &buffer, 1);
+      PQfreemem(buffer);
+      if (length < 0) break;
+      if (length > 0) continue;
+      if (!wait_for(POLLIN)) return;
+      if (PQconsumeInput(connection_) == 0) break;
     }
     if (PQstatus(connection_) == CONNECTION_BAD) break;
   }
+}
+
+void PgConnection::flush() {
+  unanswered_ = true;
+  int left = 0;
+  while ((left = PQflush(connection_)) > 0) {
+    if (!wait_for(POLLIN | POLLOUT)) check_not_cancelled();
+    if (PQconsumeInput(connection_) == 0) throw_connection_error("send to");
+  }
+  if (left < 0) throw_connection_error("send to");
 }
 
 void PgConnection::prepare_to_send() {
@@ -149,6 +188,7 @@ void PgConnection::prepare_to_send() {
                 default_hint(""));
   }
   drain();
+  check_not_cancelled();
 }
 
 void PgConnection::send(const std::string& sql, std::initializer_list<PgParameter> parameters) {
@@ -161,7 +201,7 @@ void PgConnection::send(const std::string& sql, std::initializer_list<PgParamete
                         values.data(), nullptr, nullptr, 0) == 0) {
     throw_connection_error("send to");
   }
-  unanswered_ = true;
+  flush();
 }
 
 void PgConnection::send_binary(const std::string& sql,
@@ -180,7 +220,7 @@ void PgConnection::send_binary(const std::string& sql,
                         values.data(), lengths.data(), formats.data(), 1) == 0) {
     throw_connection_error("send to");
   }
-  unanswered_ = true;
+  flush();
 }
 
 bool PgConnection::over_unix_socket() const noexcept {
@@ -203,11 +243,12 @@ PgResult PgConnection::query(const std::string& sql,
 
 PgResult PgConnection::receive() {
   PgResult last;
-  while (PGresult* next = PQgetResult(connection_)) {
+  while (PGresult* next = next_result()) {
     last.reset(next);
     ExecStatusType status = PQresultStatus(next);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw_result_error(next);
   }
+  check_not_cancelled();
   unanswered_ = false;
   busy_ = false;
   if (!last) throw_connection_error("keep the connection to");
@@ -217,12 +258,18 @@ PgResult PgConnection::receive() {
 void PgConnection::copy_out(const std::string& sql,
                             const std::function<void(std::string_view)>& on_bytes) {
   send(sql, {});
-  PgResult start(PQgetResult(connection_));
+  PgResult start(next_result());
+  check_not_cancelled();
   if (!start) throw_connection_error("keep the connection to");
   if (PQresultStatus(start.get()) != PGRES_COPY_OUT) throw_result_error(start.get());
   char* buffer = nullptr;
   int length = 0;
-  while ((length = PQgetCopyData(connection_, &buffer, 0)) > 0) {
+  while ((length = PQgetCopyData(connection_, &buffer, 1)) >= 0) {
+    if (length == 0) {
+      if (!wait_for(POLLIN)) check_not_cancelled();
+      if (PQconsumeInput(connection_) == 0) throw_connection_error("read from");
+      continue;
+    }
     std::unique_ptr<char, void (*)(void*)> owner(buffer, PQfreemem);
     try {
       on_bytes({buffer, static_cast<std::size_t>(length)});
@@ -232,27 +279,44 @@ void PgConnection::copy_out(const std::string& sql,
     }
   }
   if (length == -2) throw_connection_error("read from");
-  while (PGresult* next = PQgetResult(connection_)) {
+  while (PGresult* next = next_result()) {
     PgResult end(next);
     if (PQresultStatus(next) != PGRES_COMMAND_OK) throw_result_error(next);
   }
+  check_not_cancelled();
   unanswered_ = false;
   busy_ = false;
 }
 
 bool PgConnection::try_command(const char* sql) noexcept {
+  if (cancelled_) close();
   if (connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return false;
   drain();
-  PgResult result(PQexec(connection_, sql));
-  return PQresultStatus(result.get()) == PGRES_COMMAND_OK;
+  if (connection_ == nullptr) return false;
+  try {
+    return PQresultStatus(query(sql).get()) == PGRES_COMMAND_OK;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
+// The request for the server goes out beside: it is a connection of its own, and on a network that
+// swallows everything it would be waited for in vain. That thread holds nothing of ours.
 void PgConnection::cancel() noexcept {
   cancelled_ = true;
   std::lock_guard lock(cancel_mutex_);
   if (cancel_handle_ == nullptr || !busy_) return;
-  char error[256];
-  PQcancel(cancel_handle_, error, sizeof error);
+  PGcancel* handle = std::exchange(cancel_handle_, nullptr);
+  cancel_sent_ = true;
+  try {
+    std::thread([handle] {
+      char error[256];
+      PQcancel(handle, error, sizeof error);
+      PQfreeCancel(handle);
+    }).detach();
+  } catch (const std::system_error&) {
+    PQfreeCancel(handle);
+  }
 }
 
 }  // namespace objectos

@@ -1,4 +1,6 @@
-// One libpq connection with a deadline for connecting and a cancel from any thread.
+// One libpq connection with a deadline for connecting and a cancel from any thread, which ends
+// every wait within a tenth of a second, also when the network swallows everything. (Looking up a
+// host's name aside: that is the system's.)
 #pragma once
 
 #include <libpq-fe.h>
@@ -51,6 +53,11 @@ class PgConnection {
 
  private:
   void prepare_to_send();
+  void flush();
+  // Waits for the socket, or until cancel(): false, and the connection is closed, since what is
+  // still on its way cannot be waited for.
+  bool wait_for(short events) noexcept;
+  PGresult* next_result();
   void drain() noexcept;
   void wait_connected();
   void check_not_cancelled() const;
@@ -62,10 +69,11 @@ class PgConnection {
   PGconn* connection_ = nullptr;
   std::mutex cancel_mutex_;  // guards cancel_handle_
   PGcancel* cancel_handle_ = nullptr;
-  bool unanswered_ = false;  // something was sent whose answer was not read
   // Set before cancelled_ is looked at, so that cancel() misses nothing that is under way; with
   // nothing under way it need not connect to the server to say so.
   std::atomic<bool> busy_{false};
+  std::atomic<bool> cancel_sent_{false};  // it may yet hit a later statement
+  std::atomic<bool> unanswered_{false};   // something was sent whose answer was not read
   std::atomic<bool> cancelled_{false};
 };
 
