@@ -35,18 +35,21 @@ constexpr const char* ack_sql = R"(
 UPDATE objectos_sync.clients SET checkpoint = COALESCE($2, checkpoint), last_seen = pg_catalog.now()
  WHERE client_id = $1)";
 
-// Only verdicts that were given can be confirmed.
+// Only verdicts that were given can be confirmed. Nothing where that is not new.
 constexpr const char* confirm_sql = R"(
-UPDATE objectos_sync.clients
-   SET confirmed = GREATEST(COALESCE(confirmed, 0), LEAST($2, COALESCE(high_water, 0)))
- WHERE client_id = $1 RETURNING confirmed)";
+UPDATE objectos_sync.clients SET confirmed = LEAST($2, COALESCE(high_water, 0))
+ WHERE client_id = $1 AND COALESCE(confirmed, 0) < LEAST($2, COALESCE(high_water, 0))
+RETURNING confirmed)";
 
+// Goes through all of the client's verdicts: those that stay are few. So their numbers have no
+// index, which every push would pay for.
 constexpr const char* drop_sql = R"(
 DELETE FROM objectos_sync.verdicts WHERE client_id = $1 AND client_sequence <= $2)";
 
 void drop_confirmed(Spi& spi, const std::string& client_id, std::int64_t confirmed) {
   Rows rows = spi.execute(confirm_sql, {Param::text(client_id), Param::int8(confirmed)});
-  spi.execute(drop_sql, {Param::text(client_id), Param::int8(rows.int8(0, 0).value_or(0))});
+  if (rows.empty()) return;
+  spi.execute_by_key(drop_sql, {Param::text(client_id), Param::int8(rows.int8(0, 0))});
 }
 
 }  // namespace

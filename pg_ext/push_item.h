@@ -45,6 +45,8 @@ struct RecordState {
   FieldClocks clocks;
   std::string stored_clocks;    // as they stand in field_clocks; empty: they do not
   bool clocks_current = false;  // read while the record was locked: nobody can have changed them
+  std::size_t mutations = 0;    // of this push
+  std::optional<std::int64_t> edited;  // the version that the last of them names
   bool lock_wanted = false;     // an update is among the mutations
   bool not_lockable = false;    // visible, but the caller may not update it
 

@@ -178,6 +178,8 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
   item.object = object;
   item.record = record_of(*object, entry.mutation->record_id, std::move(key_texts));
   RecordState& record = records_[item.record];
+  ++record.mutations;
+  record.edited = item.edit.version;
   record.lock_wanted |= entry.mutation->operation == Operation::update;
   for (const auto& [name, value] : item.edit.data) wanted_[object].insert(name);
   for (const auto& [name, value] : item.edit.original) wanted_[object].insert(name);

@@ -202,8 +202,15 @@ FieldValues fields_of(const std::string& text) {
   return values;
 }
 
-void load_deletes(Spi& spi, std::vector<RecordState>& records, const Places& places) {
+// What was deleted under its key matters to no one who edited the record as it stands.
+bool is_as_edited(const RecordState& record) {
+  return record.server.exists && record.mutations == 1 && record.edited == record.server.version;
+}
+
+void load_deletes(Spi& spi, std::vector<RecordState>& records, Places places) {
   const PushObject& object = *records[places.front()].object;
+  std::erase_if(places, [&](std::size_t place) { return is_as_edited(records[place]); });
+  if (places.empty()) return;
   std::vector<std::optional<std::string>> ids;
   for (std::size_t place : places) ids.emplace_back(records[place].record_id);
   Rows rows = spi.execute_by_key(deletes_sql,

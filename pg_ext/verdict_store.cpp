@@ -1,6 +1,7 @@
 #include "pg_ext/verdict_store.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 #include "pg_ext/bulk_insert.h"
@@ -32,21 +33,33 @@ using Stored = std::unordered_map<std::string, StoredVerdict>;
       "and send again what the server never saw.");
 }
 
+// By the key for each: a table without statistics would be read whole.
 constexpr const char* load_sql = R"(
 SELECT v.mutation_id, v.client_sequence, v.fingerprint, v.status,
        v.version,
        v.sequence, v.reason, v.resolution, v.server_version, v.client_version, v.detail
-  FROM objectos_sync.verdicts v
- WHERE v.client_id = $1 AND v.mutation_id = ANY ($2))";
+  FROM pg_catalog.unnest($2) AS u(id)
+ CROSS JOIN LATERAL (
+   SELECT * FROM objectos_sync.verdicts w
+    WHERE w.client_id = $1 AND w.mutation_id = u.id OFFSET 0) v)";
 
-Stored load(const std::string& client_id, const std::vector<PushItem>& items) {
+bool is_beyond(const PushEntry& entry, std::int64_t number) {
+  return entry.client_sequence && *entry.client_sequence > number;
+}
+
+// The verdicts of all that may be known: not of numbers beyond `known_max`.
+Stored load(const std::string& client_id, const std::vector<PushItem>& items,
+            std::int64_t known_max) {
   std::vector<std::optional<std::string>> ids;
-  for (const PushItem& item : items) ids.emplace_back(item.entry->id);
+  for (const PushItem& item : items) {
+    if (!is_beyond(*item.entry, known_max)) ids.emplace_back(item.entry->id);
+  }
   Stored stored;
+  if (ids.empty()) return stored;
   as_owner([&] {
     with_spi([&](Spi& spi) {
-      Rows rows =
-          spi.execute(load_sql, {Param::text(client_id), Param::array_of(UUIDOID, std::move(ids))});
+      Rows rows = spi.execute_by_key(
+          load_sql, {Param::text(client_id), Param::array_of(UUIDOID, std::move(ids))});
       for (std::size_t i = 0; i < rows.size(); ++i) {
         StoredVerdict one;
         Verdict& verdict = one.verdict;
@@ -129,7 +142,9 @@ std::string sha256(std::string_view bytes) {
 
 void answer_replays(const std::string& client_id, const ClientState& client,
                     std::vector<PushItem>& items) {
-  const Stored stored = load(client_id, items);
+  // An id that is known has a number up to the high water, or none. Under a higher one it comes with
+  // other content: store_verdicts() meets it in the table's key.
+  const Stored stored = load(client_id, items, client.high_water);
   std::vector<PushItem*> old;  // judged before, and without a verdict
   std::unordered_map<std::string, std::size_t> by_id;
   std::unordered_map<std::int64_t, std::size_t> by_number;
@@ -161,10 +176,14 @@ void answer_replays(const std::string& client_id, const ClientState& client,
   if (!old.empty()) answer_from_log(client_id, old);
 }
 
+namespace {
+
+bool is_new(const PushItem& item) {
+  return item.verdict && !item.verdict->duplicate;
+}
+
 // The columns in the table's order.
-void store_verdicts(const std::string& client_id, const std::vector<PushItem>& items) {
-  const auto is_new = [](const PushItem& item) { return item.verdict && !item.verdict->duplicate; };
-  if (std::none_of(items.begin(), items.end(), is_new)) return;
+void write_verdicts(const std::string& client_id, const std::vector<PushItem>& items) {
   BulkInsert rows("verdicts");
   for (const PushItem& item : items) {
     if (!is_new(item)) continue;
@@ -182,6 +201,25 @@ void store_verdicts(const std::string& client_id, const std::vector<PushItem>& i
     rows.end_row();
   }
   rows.finish();
+}
+
+}  // namespace
+
+void store_verdicts(const std::string& client_id, const std::vector<PushItem>& items) {
+  if (std::none_of(items.begin(), items.end(), is_new)) return;
+  try {
+    subtransaction([&] { write_verdicts(client_id, items); });
+  } catch (PgError& error) {
+    if (error.sqlstate_number() != ERRCODE_UNIQUE_VIOLATION) throw;
+    error.discard();
+    constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
+    const Stored stored = load(client_id, items, any);
+    for (const PushItem& item : items) {
+      if (is_new(item) && stored.contains(item.entry->id))
+        forked(*item.entry, "its id is known with other content");
+    }
+    throw SyncError("OS000", "two verdicts have one id");
+  }
 }
 
 }  // namespace objectos::server

@@ -17,7 +17,8 @@ std::string sha256(std::string_view bytes);  // 32 bytes
 void answer_replays(const std::string& client_id, const ClientState& client,
                     std::vector<PushItem>& items);
 
-// Remembers the verdicts of items that were not answered as duplicates.
+// Remembers the verdicts of items that were not answered as duplicates. Throws OS003 when one of
+// their ids has a verdict already: it came under a lower number.
 void store_verdicts(const std::string& client_id, const std::vector<PushItem>& items);
 
 }  // namespace objectos::server

@@ -105,6 +105,7 @@ void append_json(std::string& out, const Json& value);
 // As write_json, but the members of every object sorted by name (bytes): two values that differ
 // only in the order of members have the same canonical text. Base of comparisons and fingerprints.
 std::string canonical_json(const Json& value);
+void append_canonical_json(std::string& out, const Json& value);
 
 // The string as JSON text, with quotes.
 void append_json_string(std::string& out, std::string_view text);

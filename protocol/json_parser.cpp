@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <utility>
 #include <vector>
@@ -118,10 +119,11 @@ class TreeBuilder {
     open_.back().key.assign(text, length);
     return true;
   }
-  bool StartObject() { return open(Json::object()); }
-  bool StartArray() { return open(Json::array()); }
+  bool StartObject() { return open(true); }
+  bool StartArray() { return open(false); }
   bool EndObject(Size) {
-    const Json::Members& members = open_.back().value.members();
+    const auto first = done_.begin() + static_cast<std::ptrdiff_t>(open_.back().first);
+    Json::Members members(std::make_move_iterator(first), std::make_move_iterator(done_.end()));
     if (members.size() > limits::json_members_max) {
       return fail(ErrorCode::limit_exceeded, "an object has too many keys");
     }
@@ -130,18 +132,26 @@ class TreeBuilder {
       return fail(ErrorCode::malformed_message,
                   "duplicate key " + json_string(twice.substr(0, 100)));
     }
-    return close();
+    return close(Json::object(std::move(members)));
   }
-  bool EndArray(Size) { return close(); }
+  bool EndArray(Size) {
+    Json::Items items;
+    items.reserve(done_.size() - open_.back().first);
+    for (std::size_t i = open_.back().first; i < done_.size(); ++i)
+      items.push_back(std::move(done_[i].value));
+    return close(Json::array(std::move(items)));
+  }
 
-  Json take() { return std::move(root_); }
+  Json take() { return std::move(done_.front().value); }
   const std::string& fault() const { return fault_; }
   ErrorCode fault_code() const { return fault_code_; }
 
  private:
+  // An object or array whose end has not come yet.
   struct Open {
-    Json value;
-    std::string key;  // of the member being read
+    bool is_object;
+    std::size_t first;  // of its parts in done_
+    std::string key;    // of the member being read
   };
 
   bool fail(ErrorCode code, std::string fault) {
@@ -162,34 +172,30 @@ class TreeBuilder {
     }
     return true;
   }
-  bool open(Json value) {
+  bool open(bool is_object) {
     if (static_cast<int>(open_.size()) >= limits_.depth_max) {
       return fail(ErrorCode::malformed_message,
                   "nested deeper than " + std::to_string(limits_.depth_max) + " levels");
     }
-    open_.push_back({std::move(value), {}});
+    open_.push_back({is_object, done_.size(), {}});
     return true;
   }
-  bool close() {
-    Json value = std::move(open_.back().value);
+  bool close(Json value) {
+    done_.resize(open_.back().first);
     open_.pop_back();
     return add(std::move(value));
   }
   bool add(Json value) {
-    if (open_.empty()) {
-      root_ = std::move(value);
-    } else if (open_.back().value.is_array()) {
-      open_.back().value.items().push_back(std::move(value));
-    } else {
-      open_.back().value.members().push_back({std::move(open_.back().key), std::move(value)});
-    }
+    std::string name;
+    if (!open_.empty() && open_.back().is_object) name = std::move(open_.back().key);
+    done_.push_back({std::move(name), std::move(value)});
     return true;
   }
 
   const JsonLimits& limits_;
   const NumberHidingStream& stream_;
   std::vector<Open> open_;
-  Json root_;
+  std::vector<JsonMember> done_;  // values whose container is still open; at last the root
   std::string fault_;
   ErrorCode fault_code_ = ErrorCode::malformed_message;
 };
@@ -283,8 +289,8 @@ Json parse_json(std::string_view text, const JsonLimits& limits) {
   NumberHidingStream stream(text);
   TreeBuilder builder(limits, stream);
   rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, ThrowingAllocator> reader;
-  constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
-  rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
+  // The encoding is known to be valid; what escapes make of it, the handler looks at.
+  rapidjson::ParseResult result = reader.Parse<rapidjson::kParseIterativeFlag>(stream, builder);
   if (result.IsError()) {
     bool ours = !builder.fault().empty();
     std::string fault = ours ? builder.fault() : rapidjson::GetParseError_En(result.Code());

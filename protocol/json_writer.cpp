@@ -10,22 +10,28 @@ namespace {
 // Recursion is bounded by the parser's depth limit.
 void append_value(std::string& out, const Json& value, bool sorted);
 
-void append_members(std::string& out, const Json& value, bool sorted) {
-  std::vector<const JsonMember*> members;
-  members.reserve(value.members().size());
-  for (const JsonMember& member : value.members()) members.push_back(&member);
-  if (sorted) {
-    std::sort(members.begin(), members.end(),
-              [](const JsonMember* a, const JsonMember* b) { return a->name < b->name; });
-  }
+void append_member(std::string& out, const JsonMember& member, bool sorted) {
+  if (out.back() != '{') out += ',';
+  append_json_string(out, member.name);
+  out += ':';
+  append_value(out, member.value, sorted);
+}
+
+void append_sorted(std::string& out, const Json::Members& members) {
+  const auto by_name = [](const JsonMember* a, const JsonMember* b) { return a->name < b->name; };
+  std::vector<const JsonMember*> order;
+  order.reserve(members.size());
+  for (const JsonMember& member : members) order.push_back(&member);
+  std::sort(order.begin(), order.end(), by_name);
+  for (const JsonMember* member : order) append_member(out, *member, true);
+}
+
+void append_members(std::string& out, const Json::Members& members, bool sorted) {
   out += '{';
-  const char* separator = "";
-  for (const JsonMember* member : members) {
-    out += separator;
-    append_json_string(out, member->name);
-    out += ':';
-    append_value(out, member->value, sorted);
-    separator = ",";
+  if (sorted && members.size() > 1) {
+    append_sorted(out, members);
+  } else {
+    for (const JsonMember& member : members) append_member(out, member, sorted);
   }
   out += '}';
 }
@@ -45,7 +51,7 @@ void append_value(std::string& out, const Json& value, bool sorted) {
       append_json_string(out, value.text());
       return;
     case Json::Kind::object:
-      append_members(out, value, sorted);
+      append_members(out, value.members(), sorted);
       return;
     case Json::Kind::array:
       break;
@@ -122,6 +128,10 @@ std::string canonical_json(const Json& value) {
   std::string out;
   append_value(out, value, true);
   return out;
+}
+
+void append_canonical_json(std::string& out, const Json& value) {
+  append_value(out, value, true);
 }
 
 }  // namespace objectos

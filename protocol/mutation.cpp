@@ -49,14 +49,21 @@ std::optional<std::string> normalize_uuid(std::string_view text) {
 
 namespace {
 
+// The member if it is an object, nullptr if it is not there or null; anything else is refused.
+const Json* object_at(const Json& json, const char* name) {
+  const Json* value = present(json, name);
+  if (value && !value->is_object()) refuse_field(json, name, "must be an object");
+  return value;
+}
+
 void read_changes(Mutation& mutation, const Json& json) {
-  Json changes = object_field(json, "changes");
-  if (changes.is_null()) return;
+  const Json* changes = object_at(json, "changes");
+  if (!changes) return;
   if (present(json, "data") || present(json, "original")) {
     refuse_field(json, "changes", "cannot stand beside data or original");
   }
   mutation.data = Json::object();
-  for (const auto& [field, change] : changes.members()) {
+  for (const auto& [field, change] : changes->members()) {
     const Json* to = change.find("to");
     const Json* from = change.find("from");
     if (!change.is_object() || !to || change.members().size() > (from ? 2u : 1u)) {
@@ -75,7 +82,7 @@ void read_record(Mutation& mutation, const Json& json) {
   auto operation = parse_operation(text_field(json, "operation", 32, true));
   if (!operation) refuse_field(json, "operation", "must be insert, update or delete");
   mutation.operation = *operation;
-  mutation.data = object_field(json, "data");
+  object_at(json, "data");
   mutation.version = integer_field(json, "version");
 }
 
@@ -91,53 +98,8 @@ std::string readable_text(const Json& json, const char* name, std::size_t bytes_
   return value && value->is_string() && value->text().size() <= bytes_max ? value->text() : "";
 }
 
-PushEntry decode_entry(const Json& json, std::size_t index) {
-  std::string place = "Element " + std::to_string(index + 1) + " of the push.";
-  const Json* id = json.find("id");
-  auto uuid = id && id->is_string() ? normalize_uuid(id->text()) : std::nullopt;
-  if (!uuid) {
-    throw ProtocolError(ErrorCode::invalid_mutation, "a mutation has no usable id", place,
-                        "Give every mutation an \"id\" that is a UUID.", "id");
-  }
-  PushEntry entry;
-  entry.id = *uuid;
-  entry.object = readable_text(json, "object", limits::name_bytes_max);
-  entry.record_id = readable_text(json, "record_id", limits::record_id_bytes_max);
-  if (const Json* value = json.find("client_sequence")) {
-    entry.client_sequence = value->as_integer();
-    if (entry.client_sequence && *entry.client_sequence < 1) entry.client_sequence.reset();
-  }
-  try {
-    entry.mutation = decode_mutation(json);
-    entry.canonical = canonical_mutation(*entry.mutation);
-  } catch (const ProtocolError& error) {
-    entry.error = error;
-    entry.mutation.reset();
-    entry.canonical = canonical_json(json);
-  }
-  return entry;
-}
-
-std::vector<PushEntry> decode_entries(const Json& array) {
-  if (!array.is_array()) {
-    throw ProtocolError(ErrorCode::invalid_mutation, "mutations must be an array", {},
-                        "Send [mutation, …].", "mutations");
-  }
-  if (array.items().size() > limits::mutations_per_push_max) {
-    throw ProtocolError(ErrorCode::limit_exceeded, "too many mutations in one push",
-                        std::to_string(array.items().size()) + ", at most " +
-                            std::to_string(limits::mutations_per_push_max) + ".",
-                        "Send them in several pushes.", "mutations");
-  }
-  std::vector<PushEntry> entries;
-  entries.reserve(array.items().size());
-  for (const Json& item : array.items()) entries.push_back(decode_entry(item, entries.size()));
-  return entries;
-}
-
-}  // namespace
-
-Mutation decode_mutation(const Json& json) {
+// All of it but data and original, which are looked at and left where they are; "changes" are read.
+Mutation decode_without_values(const Json& json) {
   require_object(json, "mutation");
   require_known_keys(
       json, {"id", "object", "record_id", "operation", "data", "timestamp", "version", "original",
@@ -147,11 +109,12 @@ Mutation decode_mutation(const Json& json) {
   if (!id) refuse_field(json, "id", "must be a UUID");
   mutation.id = *id;
   read_record(mutation, json);
-  mutation.original = object_field(json, "original");
+  object_at(json, "original");
   read_changes(mutation, json);
-  bool removes = mutation.operation == Operation::remove;
-  if (mutation.data.is_null() && !removes) refuse_field(json, "data", "is missing");
-  if (!mutation.data.is_null() && removes) {
+  const bool removes = mutation.operation == Operation::remove;
+  const bool writes = !mutation.data.is_null() || present(json, "data");
+  if (!writes && !removes) refuse_field(json, "data", "is missing");
+  if (writes && removes) {
     refuse_field(json, json.find("changes") ? "changes" : "data", "cannot come with a delete");
   }
   mutation.timestamp = text_field(json, "timestamp", 64, false);
@@ -171,11 +134,76 @@ Mutation decode_mutation(const Json& json) {
   return mutation;
 }
 
+// Takes the values out of the message instead of copying them.
+Mutation take_mutation(Json& json) {
+  Mutation mutation = decode_without_values(json);
+  for (auto& [name, value] : json.members()) {
+    if (value.is_null()) continue;
+    if (name == "data") mutation.data = std::move(value);
+    if (name == "original") mutation.original = std::move(value);
+  }
+  return mutation;
+}
+
+PushEntry decode_entry(Json& json, std::size_t index) {
+  std::string place = "Element " + std::to_string(index + 1) + " of the push.";
+  const Json* id = json.find("id");
+  auto uuid = id && id->is_string() ? normalize_uuid(id->text()) : std::nullopt;
+  if (!uuid) {
+    throw ProtocolError(ErrorCode::invalid_mutation, "a mutation has no usable id", place,
+                        "Give every mutation an \"id\" that is a UUID.", "id");
+  }
+  PushEntry entry;
+  entry.id = *uuid;
+  entry.object = readable_text(json, "object", limits::name_bytes_max);
+  entry.record_id = readable_text(json, "record_id", limits::record_id_bytes_max);
+  if (const Json* value = json.find("client_sequence")) {
+    entry.client_sequence = value->as_integer();
+    if (entry.client_sequence && *entry.client_sequence < 1) entry.client_sequence.reset();
+  }
+  try {
+    entry.mutation = take_mutation(json);
+    entry.canonical = canonical_mutation(*entry.mutation);
+  } catch (const ProtocolError& error) {
+    entry.error = error;
+    entry.mutation.reset();
+    entry.canonical = canonical_json(json);
+  }
+  return entry;
+}
+
+std::vector<PushEntry> decode_entries(Json& array) {
+  if (!array.is_array()) {
+    throw ProtocolError(ErrorCode::invalid_mutation, "mutations must be an array", {},
+                        "Send [mutation, …].", "mutations");
+  }
+  if (array.items().size() > limits::mutations_per_push_max) {
+    throw ProtocolError(ErrorCode::limit_exceeded, "too many mutations in one push",
+                        std::to_string(array.items().size()) + ", at most " +
+                            std::to_string(limits::mutations_per_push_max) + ".",
+                        "Send them in several pushes.", "mutations");
+  }
+  std::vector<PushEntry> entries;
+  entries.reserve(array.items().size());
+  for (Json& item : array.items()) entries.push_back(decode_entry(item, entries.size()));
+  return entries;
+}
+
+}  // namespace
+
+Mutation decode_mutation(const Json& json) {
+  Mutation mutation = decode_without_values(json);
+  if (const Json* data = present(json, "data")) mutation.data = *data;
+  if (const Json* original = present(json, "original")) mutation.original = *original;
+  return mutation;
+}
+
 Mutation decode_pulled_mutation(const Json& json) {
   require_object(json, "mutation");
   Mutation mutation;
   mutation.id = text_field(json, "id", 64, false);
   read_record(mutation, json);
+  mutation.data = object_field(json, "data");
   mutation.original = object_field(json, "original");
   mutation.timestamp = text_field(json, "timestamp", 64, false);
   mutation.timestamp_us = parse_timestamp(mutation.timestamp);
@@ -188,7 +216,8 @@ Mutation decode_pulled_mutation(const Json& json) {
 }
 
 std::vector<PushEntry> decode_push(std::string_view text) {
-  return decode_entries(parse_json(text));
+  Json json = parse_json(text);
+  return decode_entries(json);
 }
 
 PushRequest decode_push_request(std::string_view text) {
@@ -200,9 +229,10 @@ PushRequest decode_push_request(std::string_view text) {
   request.last_sync = text_field(json, "last_sync", 64, false);
   request.checkpoint = text_field(json, "checkpoint", limits::checkpoint_bytes_max, false);
   request.confirmed = integer_field(json, "confirmed");
-  const Json* mutations = json.find("mutations");
-  if (!mutations) refuse_field(json, "mutations", "is missing");
-  request.entries = decode_entries(*mutations);
+  if (!json.find("mutations")) refuse_field(json, "mutations", "is missing");
+  for (auto& [name, value] : json.members()) {
+    if (name == "mutations") request.entries = decode_entries(value);
+  }
   return request;
 }
 
@@ -272,8 +302,46 @@ std::string encode_ack(const Ack& ack) {
   return write_json(json);
 }
 
-std::string canonical_mutation(const Mutation& mutation) {
-  return canonical_json(encode_mutation(mutation));
+// As canonical_json(encode_mutation()) would write it, without building a tree.
+std::string canonical_mutation(const Mutation& m) {
+  std::string out;
+  const auto add = [&](std::string_view key, const auto& append) {
+    out += out.empty() ? "{\"" : ",\"";
+    out.append(key).append("\":");
+    append();
+  };
+  const auto add_text = [&](std::string_view key, std::string_view value) {
+    add(key, [&] { append_json_string(out, value); });
+  };
+  const auto add_optional = [&](std::string_view key, const std::optional<std::string>& value) {
+    if (value) add_text(key, *value);
+  };
+  const auto add_integer = [&](std::string_view key, const std::optional<std::int64_t>& value) {
+    if (value) add(key, [&] { out += std::to_string(*value); });
+  };
+  const auto add_object = [&](std::string_view key, const Json& value) {
+    if (!value.is_null()) add(key, [&] { append_canonical_json(out, value); });
+  };
+  add_integer("client_sequence", m.client_sequence);
+  add_object("data", m.data);
+  add_optional("device", m.device);
+  add_optional("group", m.group);
+  if (m.id.empty()) {
+    add("id", [&] { out += "null"; });
+  } else {
+    add_text("id", m.id);
+  }
+  add_text("object", m.object);
+  add_text("operation", to_string(m.operation));
+  add_object("original", m.original);
+  add_text("record_id", m.record_id);
+  add_integer("sequence", m.sequence);
+  add_optional("tag", m.tag);
+  if (!m.timestamp.empty()) add_text("timestamp", m.timestamp);
+  add_optional("undo_of", m.undo_of);
+  add_optional("user", m.user);
+  add_integer("version", m.version);
+  return out + '}';
 }
 
 }  // namespace objectos

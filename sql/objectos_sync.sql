@@ -114,7 +114,6 @@ CREATE TABLE objectos_sync.verdicts (
   detail jsonb,
   PRIMARY KEY (client_id, mutation_id)
 );
-CREATE INDEX verdicts_client_sequence ON objectos_sync.verdicts (client_id, client_sequence);
 
 CREATE TABLE objectos_sync.conflicts (
   conflict_id uuid PRIMARY KEY,

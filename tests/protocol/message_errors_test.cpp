@@ -219,3 +219,18 @@ TEST_CASE("the fingerprint's bytes differ wherever two mutations differ") {
     CHECK_MESSAGE(canonical_mutation(decode_mutation(parse_json(other))) != base, other);
   }
 }
+
+TEST_CASE("the fingerprint's bytes are the mutation's canonical JSON") {
+  for (const std::string& text :
+       {update_with(""),
+        update_with(R"("version":1,"client_sequence":7,"group":"g","user":"u","device":"d")"),
+        update_with(R"("original":{"b":[{"y":1,"x":2}],"a":null},"timestamp":"2024-01-01T12:00:00Z",
+                       "undo_of":"6f9619ff-8b86-4011-b42d-00cf4fc964ff")")}) {
+    Mutation mutation = decode_mutation(parse_json(text));
+    CHECK(canonical_mutation(mutation) == canonical_json(encode_mutation(mutation)));
+    mutation.id.clear();
+    mutation.sequence = 5;
+    mutation.tag = "t";
+    CHECK(canonical_mutation(mutation) == canonical_json(encode_mutation(mutation)));
+  }
+}

@@ -25,6 +25,12 @@ SELECT * FROM shown('p1', json_build_array(json_build_object('id', uid(1), 'obje
   'operation', 'insert', 'data', json_build_object('id', '1', 'name', 'Eve'), 'client_sequence', 1)));
 SELECT * FROM shown('p1', json_build_array(json_build_object('id', uid(2), 'object', 'contacts', 'record_id', '1',
   'operation', 'update', 'data', json_build_object('name', 'Eve'), 'client_sequence', 1)));
+-- so is a known id under a new number
+SELECT * FROM shown('p1', json_build_array(json_build_object('id', uid(7001), 'object', 'contacts', 'record_id', '7',
+  'operation', 'insert', 'data', json_build_object('id', '7', 'name', 'Eve'), 'client_sequence', 2),
+  json_build_object('id', uid(1), 'object', 'contacts', 'record_id', '1',
+  'operation', 'update', 'data', json_build_object('name', 'Eve'), 'client_sequence', 3)));
+SELECT count(*) FROM contacts WHERE name = 'Eve';
 -- later mutations of one push build on the earlier ones
 SELECT * FROM shown('p1', json_build_array(
   json_build_object('id', uid(3), 'object', 'contacts', 'record_id', '2', 'operation', 'insert',
