@@ -1,5 +1,7 @@
 #include "pg_ext/mutation_applier.h"
 
+#include <algorithm>
+
 #include "pg_ext/json_form.h"
 
 #include "pg_ext/pg.h"
@@ -76,9 +78,20 @@ std::string add_values(Source& source, const std::vector<Write>& run, const Colu
   return source.add(column.type, std::move(inputs));
 }
 
-// t."key" = u.v1 AND … AND t."_version" = u.v2
-std::string identity(Source& source, const std::vector<Write>& run) {
+// Locked rows stay where they are until their own update, so they are found without the index.
+bool by_place(const std::vector<Write>& run) {
+  return std::none_of(run.begin(), run.end(),
+                      [](const Write& write) { return write.record->ctid.empty(); });
+}
+
+// t.ctid = u.v1, or t."key" = u.v1 AND …
+std::string place(Source& source, const std::vector<Write>& run) {
   const ObjectInfo& info = run.front().record->object->info;
+  if (by_place(run)) {
+    Inputs places;
+    for (const Write& write : run) places.emplace_back(write.record->ctid);
+    return "t.ctid OPERATOR(pg_catalog.=) " + source.add(TIDOID, std::move(places)) + " AND ";
+  }
   std::string sql;
   for (std::size_t k = 0; k < info.key.size(); ++k) {
     const ColumnInfo& key = info.columns[info.key[k]];
@@ -87,6 +100,12 @@ std::string identity(Source& source, const std::vector<Write>& run) {
     sql += "t." + key.quoted + " " + key.equals + " " + source.add(key.type, std::move(inputs)) +
            " AND ";
   }
+  return sql;
+}
+
+// The row, if it still has the version that was read.
+std::string identity(Source& source, const std::vector<Write>& run) {
+  std::string sql = place(source, run);
   std::vector<std::int64_t> versions;
   for (const Write& write : run) versions.push_back(write.record->server.version);
   return sql + "t.\"_version\" OPERATOR(pg_catalog.=) " +

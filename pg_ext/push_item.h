@@ -40,6 +40,7 @@ struct RecordState {
   std::string record_id;               // as the client spells it
   std::string stored_id;               // as the row that was found spells it; empty: none was
   std::vector<std::string> key_texts;  // input texts of the key's columns
+  std::string ctid;                    // where the locked row stands; empty: by its key only
 
   ServerState server;
   FieldClocks clocks;

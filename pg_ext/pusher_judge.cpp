@@ -366,6 +366,7 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
     server.exists = true;
     for (const auto& [name, value] : decision.write) server.values[name] = value;
   }
+  if (decision.action != Action::none) record.ctid.clear();  // it stands elsewhere now
   if (server.exists) verdict.version = server.version;
   for (const auto& [field, clock] : decision.clocks) {
     FieldClock& stored = record.clocks[field];

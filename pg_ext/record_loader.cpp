@@ -14,7 +14,7 @@ namespace {
 using Places = std::vector<std::size_t>;
 
 constexpr int lock_rounds_max = 3;
-constexpr int first_key_place = 3;  // in what load_statement() selects
+constexpr int first_key_place = 4;  // in what load_statement() selects
 
 // The base type's name without a type modifier: a cast to varchar(3) would cut a key in silence.
 std::string cast_name(Oid type) {
@@ -29,6 +29,15 @@ bool may_read(const ObjectInfo& info, std::int16_t attnum) {
   return pg_call([&] {
     return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
            pg_attribute_aclcheck(relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+  });
+}
+
+// A place names one row in a plain table only. Reading it takes SELECT on the whole table.
+bool may_read_place(const ObjectInfo& info) {
+  const Oid relid = info.relid;
+  return pg_call([&] {
+    return get_rel_relkind(relid) == RELKIND_RELATION &&
+           pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
   });
 }
 
@@ -51,6 +60,7 @@ std::string load_statement(const ObjectInfo& info, const std::vector<const Colum
              ? "(EXTRACT(epoch FROM t.\"_modified_at\") OPERATOR(pg_catalog.*) "
                "1000000)::pg_catalog.int8"
              : "0::pg_catalog.int8";
+  sql += lock && may_read_place(info) ? ", t.ctid" : ", NULL::pg_catalog.tid";
   for (const std::size_t index : info.key) sql += ", t." + info.columns[index].quoted;
   for (const ColumnInfo* column : columns) sql += ", t." + column->quoted;
   sql += " FROM ROWS FROM (" + arrays + ") WITH ORDINALITY AS u(" + names + ", place) JOIN " +
@@ -88,6 +98,7 @@ void take_row(RecordState& record, const Rows& rows, std::size_t row,
               const std::vector<const ColumnInfo*>& columns) {
   const int first = first_key_place + static_cast<int>(record.object->info.key.size());
   record.stored_id = stored_id(record.object->info, rows, row);
+  record.ctid = rows.text_or(row, 3, "");
   record.server.exists = true;
   record.server.version = rows.int8(row, 1).value_or(0);
   record.server.modified_at_us = rows.int8(row, 2).value_or(0);
@@ -170,6 +181,7 @@ void load_rows(Spi& spi, std::vector<RecordState>& records, const Places& places
   Places to_lock, plain;
   for (std::size_t place : places) {
     records[place].server = ServerState{};
+    records[place].ctid.clear();
     records[place].not_lockable = false;
     (records[place].lock_wanted && lockable ? to_lock : plain).push_back(place);
   }
