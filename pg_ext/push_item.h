@@ -48,8 +48,8 @@ struct RecordState {
   bool clocks_current = false;  // read while the record was locked: nobody can have changed them
   std::size_t mutations = 0;    // of this push
   std::optional<std::int64_t> edited;  // the version that the last of them names
-  bool lock_wanted = false;     // an update is among the mutations
-  bool not_lockable = false;    // visible, but the caller may not update it
+  bool lock_wanted = false;            // an update is among the mutations
+  bool not_lockable = false;           // visible, but the caller may not update it
 
   Chain chain;
   std::optional<std::int64_t> changes_from;  // the version that server.changed_since is about

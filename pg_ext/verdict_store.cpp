@@ -142,8 +142,8 @@ std::string sha256(std::string_view bytes) {
 
 void answer_replays(const std::string& client_id, const ClientState& client,
                     std::vector<PushItem>& items) {
-  // An id that is known has a number up to the high water, or none. Under a higher one it comes with
-  // other content: store_verdicts() meets it in the table's key.
+  // An id that is known has a number up to the high water, or none. Under a higher one it comes
+  // with other content: store_verdicts() meets it in the table's key.
   const Stored stored = load(client_id, items, client.high_water);
   std::vector<PushItem*> old;  // judged before, and without a verdict
   std::unordered_map<std::string, std::size_t> by_id;

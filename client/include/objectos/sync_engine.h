@@ -53,7 +53,7 @@ struct Options {
   std::string server{};
   std::string device{};       // free text for people; shown in the server's client list
   int page_mutations = 1000;  // rows examined per page of a pull, 1 to 10,000
-  int push_mutations = 500;   // mutations per push request, 1 to 1,000
+  int push_mutations = 1000;  // mutations per push request, 1 to 1,000
   // Keys leased at once for each object whose key a sequence fills, 0 (none) to 100,000. Renewed by
   // a sync that finds fewer than half of them left (docs/keys.md).
   int lease_block = 1000;

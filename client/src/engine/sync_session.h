@@ -51,7 +51,7 @@ struct SessionEvents {
 
 struct SessionLimits {
   int page_mutations = 1000;
-  int push_mutations = 500;
+  int push_mutations = 1000;
   std::int64_t lease_block = 1000;
 };
 
