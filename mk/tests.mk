@@ -53,7 +53,7 @@ check-protocol: build/test-protocol
 check-client: build/test-client
 	build/test-client $(DOCTEST)
 check-e2e: build/test-e2e all stage
-	scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e $(DOCTEST)
+	scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e -tse=torture $(DOCTEST)
 check-regress: stage
 	scripts/run-regress.sh regress $(TESTS)
 check-isolation: stage
@@ -91,7 +91,7 @@ bench: all stage build/bench/objectos-bench
 	$(call run_script,scripts/bench.sh,$(NAME))
 bench-gate: all stage build/bench/objectos-bench
 	$(call run_script,scripts/bench.sh,--gate $(NAME))
-check-faults: build/check-faults
+check-faults: build/check-faults build/test-e2e
 check-crash: build/check-crash
 check-faults check-restore check-crash check-traces fuzz soak: all stage
 	$(call run_script,tests/faults/$@.sh)

@@ -151,9 +151,11 @@ PushedMutation pushed(const Write& write) {
   mutation.record_id = found ? write.record->stored_id : write.record->record_id;
   mutation.mutation_id = write.item->entry->id;
   mutation.client_sequence = write.item->entry->client_sequence;
-  mutation.operation = inserts(*write.decision)                   ? "insert"
-                       : write.decision->action == Action::update ? "update"
-                                                                  : "delete";
+  // An update that brings a record back is not stored as it was sent: the client's own row is gone.
+  mutation.operation = write.decision->action == Action::insert     ? "insert"
+                       : write.decision->action == Action::reinsert ? "reinsert"
+                       : write.decision->action == Action::update   ? "update"
+                                                                    : "delete";
   mutation.sent = &write.item->edit.data;
   return mutation;
 }

@@ -40,14 +40,15 @@ suite protocol build/test-protocol
 suite client build/test-client
 suite regress scripts/run-regress.sh regress
 suite isolation scripts/run-regress.sh isolation
-suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e
+suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e -tse=torture
+suite torture env COUNT=200 KILLS=50 SYNCS=200 tests/faults/torture.sh
 suite c-api scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 suite install tests/install/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
 suite soak env COUNT=20000 tests/faults/soak.sh
 suite crash env COUNT=5000 SEED=1 tests/faults/check-crash.sh
-suite faults env STRIDE=100 COLD=0 ERRORS=2000 tests/faults/check-faults.sh
+suite faults env PARTS=points STRIDE=100 COLD=0 ERRORS=2000 tests/faults/check-faults.sh
 suite restore tests/operations/restore.sh
 
 [ "$failed" -eq 0 ] || echo "failed: ${broken[*]} (see build/check/)"

@@ -59,6 +59,7 @@ void load_objects(Transport& transport, LocalDatabase& database, const Snapshot&
     decoder.finish();
     fault_point("clone_object_loaded");
   }
+  loader->set_open_conflicts(transport.open_conflicts());
   transport.end_round();
   renew_leases(transport, database, limits.lease_block, events);
   SyncState state = database.state();

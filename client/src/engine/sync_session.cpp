@@ -270,6 +270,15 @@ PullRow checkpoint_of(const PullPage& page) {
   return last;
 }
 
+// Whether the reading of an object that comes whole ends in this page.
+bool ends_reread(const PullPage& page) {
+  for (std::size_t i = 0; i < page.size(); ++i) {
+    const PullRow row = page.row(i);
+    if (row.kind == "reread" && row.operation == "end") return true;
+  }
+  return false;
+}
+
 std::size_t bytes_of(const PullPage& page) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < page.size(); ++i) bytes += page.row(i).data.size();
@@ -287,6 +296,7 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
   std::vector<std::unique_ptr<PullPage>> held;
   std::unique_ptr<RoundApplier> applier;
   std::size_t held_bytes = 0;
+  std::optional<std::vector<std::string>> conflicts;  // asked for where something comes whole
   transport_.begin_round();
   fault_point("round_begun");
   request_page(first_checkpoint);
@@ -294,10 +304,12 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
     held.push_back(transport_.receive_page());
     const PullRow last = checkpoint_of(*held.back());
     more = last.has_more;
+    if (ends_reread(*held.back())) conflicts.emplace();
     if (more) {
       request_page(std::string(last.checkpoint));
-    } else if (!in_cut_) {
-      transport_.end_round();
+    } else {
+      if (conflicts) conflicts = transport_.open_conflicts();
+      if (!in_cut_) transport_.end_round();
     }
     std::size_t bytes = bytes_of(*held.back());
     held_bytes += bytes;
@@ -318,6 +330,7 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
     }
     held.clear();
   }
+  if (conflicts) applier->set_open_conflicts(*conflicts);
   fault_point("round_before_commit");
   return applier->commit(iso_time(events_.now_ms()));
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "../fault_point.h"
+#include "conflict_rows.h"
 #include "store.h"
 
 namespace objectos {
@@ -48,6 +49,9 @@ class StoreLoader : public BulkLoader {
     rows_++;
   }
   int64_t rows() const override { return rows_; }
+  void set_open_conflicts(const std::vector<std::string>& conflicts) override {
+    store_open_conflicts(store_.database(), conflicts);
+  }
   void finish(const std::string& checkpoint, const std::string& synced_at, bool complete) override {
     insert_ = Statement();
     for (const auto& object : store_.objects())

@@ -226,6 +226,8 @@ class RoundApplier {
   void apply(const PulledRow& row) { apply(PulledView(row)); }
   // More than one page comes: called between pages, lets a long round work on a bigger scale.
   virtual void expect_many() = 0;
+  // Objects were read whole: these conflicts are open, and no others (see store_open_conflicts).
+  virtual void set_open_conflicts(const std::vector<std::string>& conflicts) = 0;
   // synced_at: ISO time for last_sync. Throws and rolls back when no checkpoint row came.
   virtual RoundResult commit(const std::string& synced_at) = 0;
 };
@@ -245,6 +247,8 @@ class BulkLoader {
   virtual void bind_blob(std::string_view value) = 0;
   virtual void end_row() = 0;
   virtual int64_t rows() const = 0;
+  // What is open in the snapshot, each as a pull would send it.
+  virtual void set_open_conflicts(const std::vector<std::string>& conflicts) = 0;
   // Creates indexes and triggers, stores the checkpoint. `complete`: nothing is left to read, so
   // the file is marked complete, durable and under its name; otherwise the next round's commit does
   // it.

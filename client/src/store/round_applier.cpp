@@ -7,6 +7,7 @@
 
 #include "../fault_point.h"
 #include "claimed_versions.h"
+#include "conflict_rows.h"
 #include "round_changes.h"
 #include "store.h"
 
@@ -59,6 +60,11 @@ class StoreRound : public RoundApplier {
       throw StoreError(StoreErrorKind::invalid_input, "a pulled row of unknown kind",
                        std::string(row.kind));
     }
+  }
+
+  void set_open_conflicts(const std::vector<std::string>& conflicts) override {
+    store_open_conflicts(store_.database(), conflicts);
+    conflicts_open_ = !conflicts.empty();
   }
 
   RoundResult commit(const std::string& synced_at) override {
@@ -342,13 +348,7 @@ class StoreRound : public RoundApplier {
   }
 
   void conflict(const PulledView& row) {
-    RawMembers data = json_members(row.data);
-    Statement keep(store_.database(), "INSERT OR REPLACE INTO _conflicts VALUES(?,?,?,?,?,?,?,?)");
-    int at = 1;
-    for (const char* name :
-         {"conflict_id", "mutation_id", "object", "record_id", "reason", "status", "resolution"})
-      keep.bind_text_or_null(at++, json_text(data, name));
-    keep.bind(at, row.data).run();
+    store_conflict(store_.database(), row.data);
     conflicts_open_ = true;
   }
 

@@ -318,6 +318,23 @@ class PgTransport final : public Transport {
     return ids;
   }
 
+  std::vector<std::string> open_conflicts() override {
+    const PgResult rows = connection_.query(
+        "SELECT pg_catalog.jsonb_build_object('conflict_id', c.conflict_id, 'mutation_id', "
+        "c.mutation_id, 'object', c.object, 'record_id', c.record_id, 'reason', c.reason, "
+        "'status', c.status, 'resolution', NULL, 'base', c.base, 'conflicts', (SELECT "
+        "COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('field', k.key, "
+        "'client_value', k.value, 'server_value', c.server OPERATOR(pg_catalog.->) k.key) "
+        "ORDER BY k.key), '[]') FROM pg_catalog.jsonb_each(c.client) AS k)) FROM " +
+            schema_ +
+            "sync_conflicts() AS c WHERE c.status = 'open' ORDER BY c.opened_at, c.conflict_id",
+        {});
+    std::vector<std::string> found;
+    for (int row = 0; row < PQntuples(rows.get()); ++row)
+      found.emplace_back(view_at(rows.get(), row, 0));
+    return found;
+  }
+
   VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) override {
     return one_verdict("sync_resolve($1::uuid, $2::text)", {conflict_id, resolution});
   }

@@ -138,6 +138,9 @@ class Transport {
                                        const std::string& mutations_json) = 0;
   // sync_reserve_ids().
   virtual ReservedIds reserve_ids(const std::string& object, std::int64_t count) = 0;
+  // Within a round: the conflicts that are open in its snapshot, each as a pull would send it. What
+  // is read whole comes without them: the log told of them when they were opened.
+  virtual std::vector<std::string> open_conflicts() = 0;
   virtual VerdictRow resolve(const std::string& conflict_id, const std::string& resolution) = 0;
   virtual VerdictRow resolve_values(const std::string& conflict_id,
                                     const std::string& values_json) = 0;

@@ -1,0 +1,44 @@
+#!/bin/bash
+# torture.sh [histories] [kills] [memory]: the long random tests of the client (default: all), against a
+# server that need not survive a power cut, with files in memory. Seeds are printed.
+#   COUNT=5000   random histories        SEED=1   the first one's seed    ONLY=n   this one, with its steps
+#   KILLS=1000   kills of a device that is at work
+#   SYNCS=1000   syncs over which its memory stays what it is
+# tests/e2e/{random_histories,kill_torture,steady_memory}_test.cpp say what must hold.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+export COUNT=${COUNT:-5000} KILLS=${KILLS:-1000} SYNCS=${SYNCS:-1000}
+parts=("$@")
+[ $# -gt 0 ] || parts=(histories kills memory)
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+test_e2e=${TEST_E2E:-build/test-e2e}
+status=0
+
+run() { # test's name, environment
+  local name=$1
+  shift
+  env "$@" scripts/with-cluster.sh --fast -c max_connections=40 -- "$test_e2e" -tc="$name"
+}
+
+# One after the other in as many processes as there are processors: a history waits much.
+histories() {
+  local workers part pids=()
+  workers=$(nproc)
+  [ -z "${ONLY:-}" ] || workers=1
+  for ((part = 0; part < workers; part++)); do
+    run 'after random histories*' PART="$part/$workers" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || return 1; done
+}
+
+for part in "${parts[@]}"; do
+  echo "torture: $part"
+  case $part in
+    histories) histories || status=1 ;;
+    kills) run 'a device switched off at any instant*' || status=1 ;;
+    memory) run 'the memory of an engine*' || status=1 ;;
+    *) echo "torture: no part is called $part" >&2; exit 2 ;;
+  esac
+done
+exit "$status"
