@@ -72,6 +72,40 @@ int resolve(const Arguments& arguments, SyncEngine& engine, Output& output) {
   return verdict.status == "rejected" ? kRejected : kOk;
 }
 
+int rejections(const Arguments&, SyncEngine& engine, Output& output) {
+  output.rejections(engine.rejections());
+  return kOk;
+}
+
+int log(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  output.log(engine.log(arguments.operands[1], arguments.operands[2]));
+  return kOk;
+}
+
+int diff(const Arguments&, SyncEngine& engine, Output& output) {
+  output.diff(engine.diff());
+  return kOk;
+}
+
+// What differs and is not mended is a problem of the file.
+int verify(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  if (arguments.has("--local")) {
+    if (arguments.has("--repair")) {
+      throw Error(ErrorClass::usage, "usage", "What to repair it from, only the server knows.", {},
+                  "Say --local or --repair.");
+    }
+    const auto differences = engine.verify_local();
+    output.local_differences(differences);
+    return differences.empty() ? kOk : kFile;
+  }
+  auto token = engine.on_progress([&](const Progress& p) { output.progress(p); });
+  VerifyReport report = engine.verify({.repair = arguments.has("--repair")});
+  token.cancel();
+  output.end_progress();
+  output.verified(report);
+  return report.differences == report.repaired ? kOk : kFile;
+}
+
 // The exit code says whether something wants mending, and at which end.
 int doctor(const Arguments&, SyncEngine& engine, Output& output) {
   const auto findings = engine.diagnose();
@@ -96,9 +130,20 @@ struct Command {
   int (*run)(const Arguments&, SyncEngine&, Output&);
 };
 constexpr Command kCommands[] = {
-    {"clone", clone},   {"sync", sync},       {"push", push},           {"pull", pull},
-    {"status", status}, {"pending", pending}, {"conflicts", conflicts}, {"resolve", resolve},
-    {"doctor", doctor}, {"detach", detach},
+    {"rejections", rejections},
+    {"log", log},
+    {"diff", diff},
+    {"verify", verify},
+    {"clone", clone},
+    {"sync", sync},
+    {"push", push},
+    {"pull", pull},
+    {"status", status},
+    {"pending", pending},
+    {"conflicts", conflicts},
+    {"resolve", resolve},
+    {"doctor", doctor},
+    {"detach", detach},
 };
 
 }  // namespace

@@ -7,20 +7,9 @@
 #include <iostream>
 
 #include "engine/public_json.h"
+#include "printing.h"
 
 namespace objectos::cli {
-
-namespace {
-
-void print(const Json& json) {
-  std::cout << write_json(json) << '\n';
-}
-
-std::string text_of(const Json& json) {
-  return json.is_string() ? json.text() : write_json(json);
-}
-
-}  // namespace
 
 Output::Output(bool json, bool quiet) : json_(json), quiet_(quiet) {
   const char* no_colour = std::getenv("NO_COLOR");
@@ -94,7 +83,8 @@ void Output::result(const SyncResult& result, const Status& status) {
   if (result.forked) {
     std::cout << "This file is a copy, or was restored; it goes on under a new identity.\n";
     if (result.set_aside > 0)
-      std::cout << result.set_aside << " edits were set aside: see _rejections.\n";
+      std::cout << result.set_aside
+                << " edits were set aside: objectos-sync rejections lists them.\n";
   }
   std::cout << result.verdicts.size() << " pushed, " << result.changes << " records changed here";
   if (status.pending > 0) std::cout << ", " << status.pending << " still queued";

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "objectos/error.h"
+#include "objectos/local_writes.h"
 #include "objectos/types.h"
+#include "objectos/verify.h"
 
 namespace objectos::cli {
 
@@ -20,6 +22,11 @@ class Output {
   void status(const Status& status);
   void pending(const std::vector<PendingMutation>& list);
   void conflicts(const std::vector<Conflict>& list);
+  void rejections(const std::vector<RejectedMutation>& list);
+  void log(const std::vector<HistoryEntry>& entries);
+  void diff(const std::vector<RecordDiff>& records);
+  void verified(const VerifyReport& report);
+  void local_differences(const std::vector<LocalDifference>& list);
   void verdict(const Verdict& verdict);
   void findings(const std::vector<Finding>& list);
   void done(const std::string& sentence);

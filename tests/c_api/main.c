@@ -125,6 +125,23 @@ static void device(const char *server, const char *file) {
   objectos_free(text);
   must(objectos_rejections(engine, &text, &error), error, "rejections answers");
   objectos_free(text);
+  must(objectos_verify(engine, 0, &text, &error), error, "verify answers");
+  check(says(text, "\"differences\":0"), "file and server are the same");
+  objectos_free(text);
+  must(objectos_verify_local(engine, &text, &error), error, "verify_local answers");
+  check(text != NULL && strcmp(text, "[]") == 0, "the file is sound");
+  objectos_free(text);
+  must(objectos_log(engine, "contacts", "1", &text, &error), error, "the log answers");
+  check(says(text, "\"original\":{\"name\":\"A.\"}"), "it tells what was there before");
+  objectos_free(text);
+  check(edit(file, "UPDATE contacts SET name = 'Eve' WHERE id = '2'") == 0, "sqlite3 edits again");
+  must(objectos_diff(engine, &text, &error), error, "diff answers");
+  check(says(text, "\"field\":\"name\",\"base\":\"Grace\",\"local\":\"Eve\""),
+        "diff shows what an unsent edit changes");
+  objectos_free(text);
+  must(objectos_diagnose(engine, &text, &error), error, "diagnose answers");
+  check(says(text, "\"state\":\"ok\""), "and finds something in order");
+  objectos_free(text);
   check(objectos_resolve(engine, "00000000-0000-4000-8000-000000000000", "client_wins", NULL, NULL,
                          &error) != OBJECTOS_OK,
         "a conflict that is not there cannot be resolved");

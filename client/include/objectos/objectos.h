@@ -89,6 +89,19 @@ int objectos_rejections(objectos_engine* engine, char** rejections, objectos_err
 int objectos_resolve(objectos_engine* engine, const char* conflict_id, const char* resolution,
                      const char* values, char** verdict, objectos_error** error);
 
+/* Compares the file with the server by digests; with `repair` mends what differs. `*report`:
+ * {objects, differences, repaired, round_trips, bytes, rows_fetched}. */
+int objectos_verify(objectos_engine* engine, int repair, char** report, objectos_error** error);
+/* Compares every row with its base image and queued mutations; no server needed. */
+int objectos_verify_local(objectos_engine* engine, char** differences, objectos_error** error);
+/* Who changed a record, what and when, the newest first; asks the server. */
+int objectos_log(objectos_engine* engine, const char* object, const char* record_id, char** entries,
+                 objectos_error** error);
+/* What unsent mutations make of their records. */
+int objectos_diff(objectos_engine* engine, char** records, objectos_error** error);
+/* Looks both ends over: [{place, check, state, message, hint}]. */
+int objectos_diagnose(objectos_engine* engine, char** findings, objectos_error** error);
+
 /* Takes sync out of the file; with `force` even if edits are unsent. */
 int objectos_detach(objectos_engine* engine, int force, objectos_error** error);
 

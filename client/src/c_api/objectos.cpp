@@ -99,6 +99,26 @@ int objectos_resolve(objectos_engine* engine, const char* conflict_id, const cha
   });
 }
 
+int objectos_verify(objectos_engine* engine, int repair, char** report, objectos_error** error) {
+  return answered(engine, report, error,
+                  [&](SyncEngine& it) { return it.verify({.repair = repair != 0}); });
+}
+int objectos_verify_local(objectos_engine* engine, char** differences, objectos_error** error) {
+  return answered(engine, differences, error, [](SyncEngine& it) { return it.verify_local(); });
+}
+int objectos_log(objectos_engine* engine, const char* object, const char* record_id, char** entries,
+                 objectos_error** error) {
+  return answered(engine, entries, error, [&](SyncEngine& it) {
+    return it.log(text_of(object, "object"), text_of(record_id, "record_id"));
+  });
+}
+int objectos_diff(objectos_engine* engine, char** records, objectos_error** error) {
+  return answered(engine, records, error, [](SyncEngine& it) { return it.diff(); });
+}
+int objectos_diagnose(objectos_engine* engine, char** findings, objectos_error** error) {
+  return answered(engine, findings, error, [](SyncEngine& it) { return it.diagnose(); });
+}
+
 int objectos_detach(objectos_engine* engine, int force, objectos_error** error) {
   return guarded(error, [&] { engine_of(engine).detach(force != 0); });
 }

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "objectos/error.h"
+#include "objectos/local_writes.h"
 #include "objectos/types.h"
+#include "objectos/verify.h"
 #include "protocol/json.h"
 
 namespace objectos {
@@ -23,6 +25,13 @@ Json to_json(const Conflict& conflict);
 Json to_json(const RejectedMutation& rejected);
 Json to_json(const SyncResult& result);
 Json to_json(const Finding& finding);
+Json to_json(const LocalDifference& difference);
+Json to_json(const RecordDifference& difference);
+Json to_json(const ObjectVerification& object);
+Json to_json(const VerifyReport& report);
+Json to_json(const HistoryEntry& entry);
+Json to_json(const FieldDifference& field);
+Json to_json(const RecordDiff& diff);
 // {class, code, message, detail, hint}
 Json to_json(const Error& error);
 
