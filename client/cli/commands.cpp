@@ -5,6 +5,7 @@
 
 #include "exit_codes.h"
 #include "objectos/sync_engine.h"
+#include "watch.h"
 
 namespace objectos::cli {
 
@@ -130,20 +131,10 @@ struct Command {
   int (*run)(const Arguments&, SyncEngine&, Output&);
 };
 constexpr Command kCommands[] = {
-    {"rejections", rejections},
-    {"log", log},
-    {"diff", diff},
-    {"verify", verify},
-    {"clone", clone},
-    {"sync", sync},
-    {"push", push},
-    {"pull", pull},
-    {"status", status},
-    {"pending", pending},
-    {"conflicts", conflicts},
-    {"resolve", resolve},
-    {"doctor", doctor},
-    {"detach", detach},
+    {"rejections", rejections}, {"log", log},       {"diff", diff},       {"verify", verify},
+    {"clone", clone},           {"sync", sync},     {"push", push},       {"pull", pull},
+    {"watch", watch_file},      {"status", status}, {"pending", pending}, {"conflicts", conflicts},
+    {"resolve", resolve},       {"doctor", doctor}, {"detach", detach},
 };
 
 }  // namespace

@@ -27,6 +27,12 @@ class Output {
   void diff(const std::vector<RecordDiff>& records);
   void verified(const VerifyReport& report);
   void local_differences(const std::vector<LocalDifference>& list);
+  // Events, a line each; with --json a JSON object per line: {event, ...}.
+  void event(const Change& change);
+  void event(const Verdict& verdict);
+  void event(const RejectedMutation& rejected);
+  void event(const Conflict& conflict);
+  void event(const Status& status);
   void verdict(const Verdict& verdict);
   void findings(const std::vector<Finding>& list);
   void done(const std::string& sentence);
@@ -37,6 +43,7 @@ class Output {
   void verdict_line(const Verdict& verdict) const;
 
   bool json_, quiet_, colour_, bar_;
+  std::string told_;  // the status line printed last
   bool bar_drawn_ = false;
 };
 

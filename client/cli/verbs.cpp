@@ -15,6 +15,8 @@ constexpr Verb kVerbs[] = {
      "objectos-sync push phone.db", 1, 1},
     {"pull", "FILE", "pull only; local edits stay queued", "--server --frames",
      "objectos-sync pull phone.db", 1, 1},
+    {"watch", "FILE", "stay in step with the server; prints what changes, until Ctrl-C",
+     "--server --frames", "objectos-sync watch phone.db", 1, 1},
     {"status", "FILE", "what is queued, open and refused; asks no server", "",
      "objectos-sync status phone.db --json", 1, 1},
     {"pending", "FILE", "the queued edits, oldest first", "", "objectos-sync pending phone.db", 1,

@@ -32,6 +32,10 @@ static void must(int code, objectos_error *error, const char *what) {
   exit(1);
 }
 
+static void note_query(void *user, const char *event) {
+  if (says(event, "\"columns\":[\"id\",\"name\"]")) ++*(int *)user;
+}
+
 static void note_change(void *user, const char *event) {
   if (says(event, "\"object\":\"contacts\"")) ++*(int *)user;
 }
@@ -53,9 +57,11 @@ static void refusals(void) {
             says(objectos_error_message(error), "databse"),
         "the refusal names the option");
   objectos_error_free(error);
+  error = NULL;
   check(objectos_open("no json", NULL) == NULL, "an error may be left unasked");
   check(objectos_open(NULL, &error) == NULL && error != NULL, "NULL options are an error");
   objectos_error_free(error);
+  error = NULL;
 
   objectos_engine *engine = objectos_open("{\"database\":\"/nonexistent/phone.db\"}", &error);
   check(engine != NULL && error == NULL, "opening touches no file");
@@ -65,9 +71,11 @@ static void refusals(void) {
             *objectos_error_hint(error) != '\0',
         "the error has a code and a hint");
   objectos_error_free(error);
+  error = NULL;
   check(objectos_on(engine, "chnage", NULL, note_change, NULL, &error) == NULL && error != NULL,
         "a misspelt event is refused");
   objectos_error_free(error);
+  error = NULL;
   objectos_close(engine);
   check(objectos_sync(NULL, NULL, NULL) == OBJECTOS_USAGE, "a NULL engine is an error");
   objectos_close(NULL);
@@ -106,6 +114,27 @@ static void device(const char *server, const char *file) {
   objectos_free(text);
   check(system("psql -X -q -d c_api -c \"INSERT INTO contacts VALUES ('3', 'Mary')\"") == 0,
         "somebody else inserts on the server");
+  must(objectos_transaction(engine,
+                            "[{\"sql\":\"UPDATE contacts SET name = ?1 WHERE id = ?2\","
+                            "\"parameters\":[\"Ada\",\"1\"]}]",
+                            &text, &error),
+       error, "a transaction ends well");
+  check(says(text, "\"group\":"), "and names its group");
+  objectos_free(text);
+  check(objectos_transaction(engine, "[{\"sql\":\"no sql\"}]", NULL, &error) == OBJECTOS_USAGE,
+        "SQL that is none is refused");
+  objectos_error_free(error);
+  error = NULL;
+  int watched = 0;
+  objectos_subscription *query =
+      objectos_watch(engine, "SELECT id, name FROM contacts WHERE name <> ?1", "[\"nobody\"]",
+                     note_query, &watched, &error);
+  check(query != NULL, "a live query is registered");
+  check(objectos_watch(engine, "DELETE FROM contacts", NULL, note_query, NULL, &error) == NULL &&
+            error != NULL,
+        "what is no SELECT is refused");
+  objectos_error_free(error);
+  error = NULL;
   must(objectos_sync(engine, NULL, &error), error, "a result may be left unasked");
 
   must(objectos_start(engine, &error), error, "the loop starts");
@@ -146,6 +175,15 @@ static void device(const char *server, const char *file) {
                          &error) != OBJECTOS_OK,
         "a conflict that is not there cannot be resolved");
   objectos_error_free(error);
+  error = NULL;
+  must(objectos_pause(engine, &error), error, "the loop pauses");
+  must(objectos_resume(engine, &error), error, "and resumes");
+  must(objectos_sync_soon(engine, &error), error, "and can be woken");
+  check(objectos_wakeup_fd(engine) == -1, "without poll there is nothing to wake");
+  must(objectos_drain(engine, 20000, &synced, &error), error, "all is told");
+  check(synced == 1, "in time");
+  objectos_unsubscribe(query);
+  check(watched > 1, "the live query was told first, and again after changes");
   objectos_unsubscribe(token);
   objectos_close(engine);
   check(changes > 0, "the listener heard of changes");

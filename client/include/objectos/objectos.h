@@ -72,6 +72,11 @@ int objectos_pull(objectos_engine* engine, char** result, objectos_error** error
 int objectos_start(objectos_engine* engine, objectos_error** error);
 int objectos_stop(objectos_engine* engine, objectos_error** error);
 
+/* The loop begins no exchange until objectos_resume(). objectos_sync_soon() wakes it. */
+int objectos_pause(objectos_engine* engine, objectos_error** error);
+int objectos_resume(objectos_engine* engine, objectos_error** error);
+int objectos_sync_soon(objectos_engine* engine, objectos_error** error);
+
 /* Until a sync begun after this call ended well and the queue is empty. `*synced`: 1, or 0 when
  * the time was up. */
 int objectos_wait_until_synced(objectos_engine* engine, int timeout_ms, int* synced,
@@ -88,6 +93,12 @@ int objectos_rejections(objectos_engine* engine, char** rejections, objectos_err
  * and then `values` is a JSON object with a value for each colliding field. */
 int objectos_resolve(objectos_engine* engine, const char* conflict_id, const char* resolution,
                      const char* values, char** verdict, objectos_error** error);
+
+/* The app's own writes as one SQLite transaction and one group: `statements` is a JSON array of
+ * {"sql": text, "parameters": [...]}, run in order, all or none. A parameter is null, a boolean, a
+ * number or a text. `*result`: {group, mutations}. Plain SQLite connections may write as well. */
+int objectos_transaction(objectos_engine* engine, const char* statements, char** result,
+                         objectos_error** error);
 
 /* Compares the file with the server by digests; with `repair` mends what differs. `*report`:
  * {objects, differences, repaired, round_trips, bytes, rows_fetched}. */
@@ -112,6 +123,27 @@ typedef void (*objectos_callback)(void* user, const char* event);
  * whose changes are wanted, NULL for all; only "change" looks at it. NULL on error. */
 objectos_subscription* objectos_on(objectos_engine* engine, const char* event, const char* object,
                                    objectos_callback callback, void* user, objectos_error** error);
+
+/* A live query: `callback` gets the whole result, then each change of it: {first, columns, rows,
+ * added, removed, changed: [{before, after}], error}. `parameters`: a JSON array, or NULL. */
+objectos_subscription* objectos_watch(objectos_engine* engine, const char* sql,
+                                      const char* parameters, objectos_callback callback,
+                                      void* user, objectos_error** error);
+
+/* Asked about an open conflict: {conflict_id, object, record_id, reason, base, local, remote, row,
+ * fields}. Returns "client_wins", "server_wins", a JSON object with a value per colliding field, or
+ * NULL for later. The text is copied as soon as the call returns; it stays the callee's. */
+typedef const char* (*objectos_resolver)(void* user, const char* question);
+objectos_subscription* objectos_set_resolver(objectos_engine* engine, const char* object,
+                                             objectos_resolver resolver, void* user,
+                                             objectos_error** error);
+
+/* With {"delivery": "poll"}: waits for an event at most so long, then runs the callbacks of all
+ * that wait; `*ran`: how many. objectos_wakeup_fd() is readable while events wait; -1 otherwise. */
+int objectos_poll(objectos_engine* engine, int timeout_ms, int* ran, objectos_error** error);
+int objectos_wakeup_fd(objectos_engine* engine);
+/* Until all events that there are have been told. `*done`: 0 when the time was up. */
+int objectos_drain(objectos_engine* engine, int timeout_ms, int* done, objectos_error** error);
 
 /* Ends a subscription and gives it back; the callback is not called again. NULL is fine. */
 void objectos_unsubscribe(objectos_subscription* subscription);

@@ -3,6 +3,7 @@
 
 #include "c_api/guarded_call.h"
 #include "c_api/options_json.h"
+#include "c_api/values_json.h"
 
 using namespace objectos;
 using namespace objectos::c_api;
@@ -65,6 +66,25 @@ int objectos_stop(objectos_engine* engine, objectos_error** error) {
   return guarded(error, [&] { engine_of(engine).stop(); });
 }
 
+int objectos_pause(objectos_engine* engine, objectos_error** error) {
+  return guarded(error, [&] { engine_of(engine).pause(); });
+}
+int objectos_resume(objectos_engine* engine, objectos_error** error) {
+  return guarded(error, [&] { engine_of(engine).resume(); });
+}
+int objectos_sync_soon(objectos_engine* engine, objectos_error** error) {
+  return guarded(error, [&] { engine_of(engine).sync_soon(); });
+}
+int objectos_transaction(objectos_engine* engine, const char* statements, char** result,
+                         objectos_error** error) {
+  return answered(engine, result, error, [&](SyncEngine& it) {
+    const auto wanted = statements_from_json(text_of(statements, "statements"));
+    return it.transaction([&](Transaction& transaction) {
+      for (const SqlStatement& each : wanted) transaction.execute(each.sql, each.parameters);
+    });
+  });
+}
+
 int objectos_wait_until_synced(objectos_engine* engine, int timeout_ms, int* synced,
                                objectos_error** error) {
   if (synced != nullptr) *synced = 0;
@@ -121,42 +141,4 @@ int objectos_diagnose(objectos_engine* engine, char** findings, objectos_error**
 
 int objectos_detach(objectos_engine* engine, int force, objectos_error** error) {
   return guarded(error, [&] { engine_of(engine).detach(force != 0); });
-}
-
-namespace {
-
-// Hands the event over as text.
-template <typename Event>
-auto as_text(objectos_callback callback, void* user) {
-  return
-      [callback, user](const Event& event) { callback(user, write_json(to_json(event)).c_str()); };
-}
-
-Subscription listen(SyncEngine& engine, const std::string& event, const std::string& object,
-                    objectos_callback callback, void* user) {
-  if (event == "change") return engine.on_change(object, as_text<Change>(callback, user));
-  if (event == "status") return engine.on_status(as_text<Status>(callback, user));
-  if (event == "progress") return engine.on_progress(as_text<Progress>(callback, user));
-  if (event == "conflict") return engine.on_conflict(as_text<Conflict>(callback, user));
-  if (event == "rejection") return engine.on_rejection(as_text<RejectedMutation>(callback, user));
-  if (event == "verdict") return engine.on_verdict(as_text<Verdict>(callback, user));
-  throw Error(ErrorClass::usage, "unknown_event", "There is no event \"" + event + "\".");
-}
-
-}  // namespace
-
-objectos_subscription* objectos_on(objectos_engine* engine, const char* event, const char* object,
-                                   objectos_callback callback, void* user, objectos_error** error) {
-  objectos_subscription* made = nullptr;
-  guarded(error, [&] {
-    if (callback == nullptr) text_of(nullptr, "callback");
-    std::string of = object != nullptr ? object : "";
-    made = new objectos_subscription{
-        listen(engine_of(engine), text_of(event, "event"), of, callback, user)};
-  });
-  return made;
-}
-
-void objectos_unsubscribe(objectos_subscription* subscription) {
-  guarded(nullptr, [&] { delete subscription; });
 }

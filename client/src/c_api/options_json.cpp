@@ -34,6 +34,13 @@ Frames frames(const JsonMember& member) {
   refuse("Option \"frames\" takes auto, on or off.");
 }
 
+Delivery delivery(const JsonMember& member) {
+  const std::string value = text(member);
+  if (value == "thread") return Delivery::thread;
+  if (value == "poll") return Delivery::poll;
+  refuse("Option \"delivery\" takes thread or poll.");
+}
+
 bool take_text(Options& options, const JsonMember& member) {
   if (member.name == "database")
     options.database = text(member);
@@ -43,6 +50,8 @@ bool take_text(Options& options, const JsonMember& member) {
     options.device = text(member);
   else if (member.name == "frames")
     options.frames = frames(member);
+  else if (member.name == "delivery")
+    options.delivery = delivery(member);
   else
     return false;
   return true;
@@ -54,6 +63,10 @@ bool take_number(Options& options, const JsonMember& member) {
     options.page_mutations = whole(member);
   else if (member.name == "push_mutations")
     options.push_mutations = whole(member);
+  else if (member.name == "lease_block")
+    options.lease_block = whole(member);
+  else if (member.name == "watch_interval_ms")
+    options.timing.watch_interval = milliseconds(whole(member));
   else if (member.name == "interval_ms")
     options.timing.interval = milliseconds(whole(member));
   else if (member.name == "backoff_first_ms")

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "objectos/error.h"
+#include "objectos/live_query.h"
 #include "objectos/local_writes.h"
+#include "objectos/resolver.h"
 #include "objectos/types.h"
 #include "objectos/verify.h"
 #include "protocol/json.h"
@@ -26,6 +28,12 @@ Json to_json(const RejectedMutation& rejected);
 Json to_json(const SyncResult& result);
 Json to_json(const Finding& finding);
 Json to_json(const LocalDifference& difference);
+Json to_json(const TransactionResult& result);
+Json to_json(const ConflictQuestion& question);
+// An SQLite value: blobs as "\\x" and hex, infinities and NaN as text.
+Json to_json(const Value& value);
+Json to_json(const ChangedRow& row);
+Json to_json(const QueryChange& change);
 Json to_json(const RecordDifference& difference);
 Json to_json(const ObjectVerification& object);
 Json to_json(const VerifyReport& report);

@@ -23,6 +23,13 @@ Json to_json(const LocalDifference& difference) {
   return json;
 }
 
+Json to_json(const TransactionResult& result) {
+  Json json = Json::object();
+  json.set("group", Json::string(result.group));
+  json.set("mutations", Json::integer(result.mutations));
+  return json;
+}
+
 Json to_json(const RecordDifference& difference) {
   Json json = Json::object();
   json.set("object", Json::string(difference.object));
