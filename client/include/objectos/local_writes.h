@@ -1,4 +1,4 @@
-// What the app itself writes: transactions that form one group, their history, undo and redo.
+// What the app itself writes: transactions that form one group.
 // Plain data but for Transaction, which lives as long as the call that it is handed to.
 #pragma once
 
@@ -31,7 +31,7 @@ class Transaction {
 };
 
 struct TransactionResult {
-  std::string group;           // names the group in history(); the server undoes it as a whole
+  std::string group;           // of all its mutations; the server applies or rejects it whole
   std::int64_t mutations = 0;  // queued by it
 };
 

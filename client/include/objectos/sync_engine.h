@@ -151,7 +151,7 @@ class SyncEngine {
   // The same with values per field: a JSON object in wire form.
   Verdict resolve_with(const std::string& conflict_id, const std::string& values_json);
 
-  // The app's own writes as one SQLite transaction and one group, which undo() takes back and the
+  // The app's own writes as one SQLite transaction and one group, which the
   // server applies or rejects as a whole. Rolled back when `write` throws; what it threw goes on to
   // the caller. Runs on the calling thread, also beside a sync; waits 10 s at most for the file's
   // write lock (class transient, code "file_write_locked"). `write` must not call the engine's sync
