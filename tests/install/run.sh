@@ -57,9 +57,9 @@ offered() {
 }
 completion() {
   touch "$work/phone.db"
-  offered cl | grep -qx clone && offered resolve --va | grep -qx -- --values &&
-    ! offered status --va | grep -q . && offered sync "$work/pho" | grep -qx "$work/phone.db" &&
-    offered sync --frames '' | grep -qx auto
+  offered cl | grep -x clone >/dev/null && offered resolve --va | grep -x -- --values >/dev/null &&
+    ! offered status --va | grep -q . && offered sync "$work/pho" | grep -x "$work/phone.db" >/dev/null &&
+    offered sync --frames '' | grep -x auto >/dev/null
 }
 c_program() {
   printf '#include <objectos/objectos.h>\nint main(void) { return objectos_version() == 0; }\n' >"$work/c.c"
