@@ -145,7 +145,7 @@ TEST_CASE("a conflict row is kept open until it is resolved, here or by another 
   PulledRow opened = row("conflict", "notes", "1");
   opened.data = R"({"conflict_id":"c","mutation_id":"m","object":"notes","record_id":"1",)"
                 R"("reason":"concurrent_update","status":"open","conflicts":[]})";
-  file.round({opened});
+  file.round({arrived("1", "A", 1, 1), opened});
   REQUIRE(file.db->conflicts().size() == 1);
   CHECK(file.db->conflicts()[0].data == opened.data);
   CHECK(file.db->counters().conflicts_open == 1);

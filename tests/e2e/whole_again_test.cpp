@@ -91,3 +91,13 @@ TEST_CASE("a device that reads everything anew has the conflicts that are open, 
   CHECK(engine.sync_now().resynced);
   CHECK(world.open_conflicts(tablet) == world.open_at_server());
 }
+
+TEST_CASE("a conflict about a record that the device itself deletes has ended there, too") {
+  World world("on_conflict => 'manual'");
+  world.make_conflict();
+  local(world.phone, "DELETE FROM notes WHERE id = 'a'");
+  CHECK(world.sync().code == 0);
+  CHECK(world.open_at_server().empty());
+  CHECK(world.open_conflicts(world.phone).empty());
+  world.check();
+}

@@ -23,8 +23,7 @@ class StoreRound : public RoundApplier {
         listed_(listing.wanted),
         changes_(store, listing),
         transaction_(store.database()),
-        applying_(store),
-        conflicts_open_(!store.conflicts(true).empty()) {
+        applying_(store) {
     read_based();
     run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
   }
@@ -64,7 +63,6 @@ class StoreRound : public RoundApplier {
 
   void set_open_conflicts(const std::vector<std::string>& conflicts) override {
     store_open_conflicts(store_.database(), conflicts);
-    conflicts_open_ = !conflicts.empty();
   }
 
   RoundResult commit(const std::string& synced_at) override {
@@ -74,7 +72,7 @@ class StoreRound : public RoundApplier {
     drop_judged();
     rebase_touched();
     if (listed_) result_.changes = changes_.settle();
-    end_conflicts_of_deleted();
+    end_conflicts_of_absent();
     remember_checkpoint(synced_at);
     applying_.done();
     fault_point("store.round.before_commit");
@@ -125,10 +123,8 @@ class StoreRound : public RoundApplier {
   bool based(const PulledView& row) const { return based(row.object, row.record_id); }
 
   // Before the record is written.
-  void note(std::string_view object, std::string_view record_id, bool deleted,
-            std::optional<int64_t> version) {
+  void note(std::string_view object, std::string_view record_id, std::optional<int64_t> version) {
     ++result_.change_count;
-    if (conflicts_open_ && deleted) deleted_.emplace_back(object, record_id);
     if (object != noted_) {
       noted_ = object;
       result_.objects.insert(noted_);
@@ -192,7 +188,7 @@ class StoreRound : public RoundApplier {
     const bool rereading = !rereading_.empty() && rereading_.count(std::string(row.object)) > 0;
     const bool whole = rereading && row.operation == "insert";
     if (rereading) seen(row);
-    note(row.object, row.record_id, row.operation == "delete", row.version);
+    note(row.object, row.record_id, row.version);
     if (based(row)) return set_base(row, row.operation, row.data, whole);
     RowWriter& table = writer(row.object);
     if (row.operation == "delete") {
@@ -252,7 +248,7 @@ class StoreRound : public RoundApplier {
   // nothing). A record with queued work keeps it, over the base image that it may have lost.
   void repair(const PulledView& row) {
     keep_tag(row);
-    note(row.object, row.record_id, row.operation == "delete", row.version);
+    note(row.object, row.record_id, row.version);
     if (!based(row) &&
         !store_.queue_of(std::string(row.object), std::string(row.record_id)).empty())
       restore_base(row);
@@ -277,7 +273,7 @@ class StoreRound : public RoundApplier {
   }
 
   void drop(std::string_view object, std::string_view record_id, std::optional<int64_t> version) {
-    note(object, record_id, true, version);
+    note(object, record_id, version);
     if (!based(object, record_id)) {
       writer(object).remove(record_id, version);
       return;
@@ -332,7 +328,6 @@ class StoreRound : public RoundApplier {
       drop(row.object, id, row.version);
     ++result_.change_count;
     result_.objects.emplace(row.object);
-    if (conflicts_open_) deleted_.emplace_back(row.object, "");
   }
 
   void removal(const PulledView& row) {
@@ -347,19 +342,26 @@ class StoreRound : public RoundApplier {
     drop_from_view(object, id);
   }
 
-  void conflict(const PulledView& row) {
-    store_conflict(store_.database(), row.data);
-    conflicts_open_ = true;
+  void conflict(const PulledView& row) { store_conflict(store_.database(), row.data); }
+
+  // The server sends no conflict of a record that is gone, whoever deleted it; it has ended it.
+  void end_conflicts_of_absent() {
+    Statement end(store_.database(),
+                  "UPDATE _conflicts SET status='resolved',resolution='deleted' WHERE "
+                  "conflict_id=?");
+    for (const LocalConflict& open : store_.conflicts(true)) {
+      if (!store_.knows(open.object) || on_server(open.object, open.record_id)) continue;
+      end.bind(1, std::string_view(open.conflict_id)).run();
+    }
   }
 
-  // The server sends no conflict of a record that is gone; it has ended it.
-  void end_conflicts_of_deleted() {
-    Statement end(
-        store_.database(),
-        "UPDATE _conflicts SET status='resolved',resolution='deleted' WHERE status='open' "
-        "AND object=?1 AND (record_id=?2 OR ?2='')");
-    for (const auto& [object, record_id] : deleted_)
-      end.bind(1, std::string_view(object)).bind(2, std::string_view(record_id)).run();
+  // As far as the round knows, now that all of it is applied.
+  bool on_server(const std::string& object, const std::string& record_id) const {
+    Statement base(store_.database(),
+                   "SELECT image IS NOT NULL FROM _base WHERE object=? AND record_id=?");
+    base.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
+    if (base.step()) return base.integer(0) != 0;
+    return store_.row_json(object, record_id).has_value();
   }
 
   Store& store_;
@@ -368,8 +370,6 @@ class StoreRound : public RoundApplier {
   std::string noted_;  // the object noted last
   WriteTransaction transaction_;
   Applying applying_;
-  bool conflicts_open_;  // some are or came: what is deleted is remembered
-  std::vector<std::pair<std::string, std::string>> deleted_;
   RowWriter* writer_ = nullptr;  // of the last row's object
   JsonSlices slices_;
   Statement tag_, seen_;
