@@ -48,10 +48,10 @@ Wanted wanted_argument(FunctionCall call, int bits_index) {
   for (const std::int64_t bucket : int8_array_argument(call, bits_index + 1)) {
     wanted.buckets.insert(static_cast<std::uint64_t>(bucket));
   }
-  if (wanted.buckets.size() > digest_buckets_max) {
+  if (wanted.buckets.size() > limits::digest_buckets_max) {
     throw ProtocolError(ErrorCode::limit_exceeded, "too many buckets",
                         std::to_string(wanted.buckets.size()) + " were named.",
-                        "At most " + std::to_string(digest_buckets_max) + " at a time.");
+                        "At most " + std::to_string(limits::digest_buckets_max) + " at a time.");
   }
   return wanted;
 }

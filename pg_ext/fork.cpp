@@ -9,6 +9,7 @@
 #include "pg_ext/client_registry.h"
 #include "pg_ext/push_rows.h"
 #include "pg_ext/spi.h"
+#include "pg_ext/verdict_store.h"
 #include "protocol/limits.h"
 #include "protocol/messages.h"
 
@@ -88,14 +89,7 @@ Verdict fate_of(const Rows& rows, std::size_t row, const std::string& new_client
     return fate;
   }
   if (fate.status.empty()) fate.status = "applied";
-  fate.duplicate = true;
-  fate.version = rows.int8(row, 2);
-  fate.sequence = rows.int8(row, 3);
-  fate.reason = rows.text_or(row, 4, "");
-  fate.resolution = rows.text_or(row, 5, "");
-  fate.server_version = rows.int8(row, 6);
-  fate.client_version = rows.int8(row, 7);
-  if (auto detail = rows.text(row, 8)) fate.detail = parse_json(*detail);
+  read_stored_verdict(rows, row, 2, fate);
   return fate;
 }
 

@@ -9,15 +9,13 @@
 #include "pg_ext/record_reader.h"
 #include "protocol/errors.h"
 #include "protocol/json.h"
+#include "protocol/limits.h"
 
 #include "pg_ext/pg.h"
 
 namespace objectos::server {
 
 namespace {
-
-// In one answer; each may hold two whole rows.
-constexpr std::int64_t history_steps_max = 1'000;
 
 struct HistoryCall {
   std::string object;
@@ -102,10 +100,11 @@ HistoryCall call_of(FunctionCall call) {
   history.record_id = text_argument(call, 1);
   history.max_steps = argument_is_null(call, 2) ? 100 : int4_argument(call, 2);
   if (!argument_is_null(call, 3)) history.before_version = int8_argument(call, 3);
-  if (history.max_steps < 1 || history.max_steps > history_steps_max) {
-    throw ProtocolError(ErrorCode::limit_exceeded, "max_steps is out of range",
-                        "It is " + std::to_string(history.max_steps) + ".",
-                        "Give a number from 1 to " + std::to_string(history_steps_max) + ".");
+  if (history.max_steps < 1 || history.max_steps > limits::history_steps_max) {
+    throw ProtocolError(
+        ErrorCode::limit_exceeded, "max_steps is out of range",
+        "It is " + std::to_string(history.max_steps) + ".",
+        "Give a number from 1 to " + std::to_string(limits::history_steps_max) + ".");
   }
   return history;
 }

@@ -67,14 +67,7 @@ Stored load(const std::string& client_id, const std::vector<PushItem>& items,
         one.client_sequence = rows.int8(i, 1);
         one.fingerprint = rows.bytes(i, 2);
         verdict.status = rows.text_or(i, 3, "");
-        verdict.duplicate = true;
-        verdict.version = rows.int8(i, 4);
-        verdict.sequence = rows.int8(i, 5);
-        verdict.reason = rows.text_or(i, 6, "");
-        verdict.resolution = rows.text_or(i, 7, "");
-        verdict.server_version = rows.int8(i, 8);
-        verdict.client_version = rows.int8(i, 9);
-        if (auto detail = rows.text(i, 10)) verdict.detail = parse_json(*detail);
+        read_stored_verdict(rows, i, 4, verdict);
         stored.emplace(verdict.mutation_id, std::move(one));
       }
     });
@@ -124,6 +117,17 @@ void answer_from_log(const std::string& client_id, const std::vector<PushItem*>&
 }
 
 }  // namespace
+
+void read_stored_verdict(const Rows& rows, std::size_t row, int column, Verdict& verdict) {
+  verdict.duplicate = true;
+  verdict.version = rows.int8(row, column);
+  verdict.sequence = rows.int8(row, column + 1);
+  verdict.reason = rows.text_or(row, column + 2, "");
+  verdict.resolution = rows.text_or(row, column + 3, "");
+  verdict.server_version = rows.int8(row, column + 4);
+  verdict.client_version = rows.int8(row, column + 5);
+  if (auto detail = rows.text(row, column + 6)) verdict.detail = parse_json(*detail);
+}
 
 std::string sha256(std::string_view bytes) {
   unsigned char digest[PG_SHA256_DIGEST_LENGTH];

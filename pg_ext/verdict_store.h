@@ -6,8 +6,13 @@
 
 #include "pg_ext/client_registry.h"
 #include "pg_ext/push_item.h"
+#include "pg_ext/spi.h"
 
 namespace objectos::server {
+
+// What a stored verdict says beside its status: version, sequence, reason, resolution,
+// server_version, client_version and detail, from `column` of the row on, in this order.
+void read_stored_verdict(const Rows& rows, std::size_t row, int column, Verdict& verdict);
 
 std::string sha256(std::string_view bytes);  // 32 bytes
 

@@ -70,4 +70,10 @@ inline constexpr int frame_window_log_max = 23;
 // more between two syncs than this is a bulk load.
 inline constexpr std::int64_t leased_ids_max = 100'000;
 
+// Buckets that one question of a verification names; its answer has up to 256 sums for each.
+inline constexpr std::size_t digest_buckets_max = 4'096;
+
+// Steps in one answer of sync_history; each may hold two whole rows.
+inline constexpr std::int64_t history_steps_max = 1'000;
+
 }  // namespace objectos::limits

@@ -65,9 +65,6 @@ std::uint64_t bucket_of(std::uint64_t place, int bits) noexcept;
 inline constexpr int digest_step_bits = 8;
 inline constexpr int digest_bits_max = 56;
 
-// Buckets that one question names; its answer has up to 256 sums for each.
-inline constexpr std::size_t digest_buckets_max = 4'096;
-
 struct BucketSum {
   std::int64_t records = 0;
   Digest digest;

@@ -50,7 +50,7 @@ for suite in "${suites[@]}"; do
   # Not here: the tests that time (a sanitizer costs a factor) or bound memory (it maps terabytes),
   # those that kill at every step, and those that are about the backend alone.
   [ "$suite" != e2e ] || run=(env "OBJECTOS_SYNC=$PWD/build/asan/build/objectos-sync"
-    scripts/with-cluster.sh --fast -- "${run[@]}"
+    scripts/with-cluster.sh --fast -- "${run[@]}" -tse=torture
     '-tce=*5 s*,*fault point*,*killed*,*commits in any order*,*overtaken*,*random*,*statement timeout*,*no more memory*')
   "${run[@]}" || failed+=("$suite")
 done

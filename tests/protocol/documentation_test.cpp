@@ -60,7 +60,7 @@ TEST_CASE("docs/limits.md gives every limit its value") {
       LIMIT(record_id_bytes_max), LIMIT(name_bytes_max),          LIMIT(client_id_bytes_max),
       LIMIT(label_bytes_max),     LIMIT(checkpoint_bytes_max),    LIMIT(frame_dictionary_bytes_max),
       LIMIT(response_bytes_max),  LIMIT(frame_compression_level), LIMIT(frame_window_log_max),
-      LIMIT(leased_ids_max),
+      LIMIT(leased_ids_max),      LIMIT(digest_buckets_max),      LIMIT(history_steps_max),
 #undef LIMIT
   };
   CHECK(limits.size() == declared);

@@ -110,7 +110,7 @@ void look_at_queue(const LocalDatabase& file, std::int64_t now_ms, Findings& fou
   }
   if (counters.rejections > 0) {
     found.note("rejections", count_of(counters.rejections, "edit") + " refused by the server.",
-               "`objectos-sync status --json` counts them; retry or dismiss each.");
+               "`objectos-sync rejections` lists them.");
   }
   if (counters.conflicts_open > 0) {
     found.note("conflicts", count_of(counters.conflicts_open, "conflict") + " open.",

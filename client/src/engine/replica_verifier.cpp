@@ -155,7 +155,7 @@ ReplicaVerifier::Found ReplicaVerifier::search(ImageReader& reader, const std::s
     const auto buckets = static_cast<std::int64_t>(sizes.size());
     const bool small = records <= kRecordsOutright + kRecordsPerBucket * buckets;
     if (small || question.bits + digest_step_bits > digest_bits_max ||
-        sizes.size() > digest_buckets_max) {
+        sizes.size() > limits::digest_buckets_max) {
       search_records(reader, question.bits, object, sizes, found);
       return found;
     }
@@ -171,7 +171,7 @@ void ReplicaVerifier::search_records(ImageReader& reader, int bits, const std::s
   std::int64_t records = 0;
   for (const auto& [bucket, size] : sizes) {
     const bool full =
-        question.buckets.size() >= digest_buckets_max || records + size > kRecordsAtOnce;
+        question.buckets.size() >= limits::digest_buckets_max || records + size > kRecordsAtOnce;
     if (full && !question.buckets.empty()) {
       compare_records(reader, question, found);
       question.buckets.clear();
