@@ -207,10 +207,13 @@ SELECT u.place, d.version, CASE WHEN $3 THEN d.original END
      WHERE t.object = $1 AND t.record_id = u.record_id)
    ORDER BY 1 DESC LIMIT 1) d)";
 
-FieldValues fields_of(const std::string& text) {
+// The log names columns as they were; what the table has no more is left out.
+FieldValues fields_of(const ObjectInfo& info, const std::string& text) {
   FieldValues values;
   const Json row = parse_json(text);
-  for (const auto& [name, value] : row.members()) values[name] = canonical_json(value);
+  for (const auto& [name, value] : row.members()) {
+    if (info.column(name) != nullptr) values[name] = canonical_json(value);
+  }
   return values;
 }
 
@@ -232,7 +235,9 @@ void load_deletes(Spi& spi, std::vector<RecordState>& records, Places places) {
     ServerState& server = records[places[static_cast<std::size_t>(*rows.int8(row, 0) - 1)]].server;
     server.last_delete_version = rows.int8(row, 1);
     if (server.exists) continue;
-    if (const auto original = rows.text(row, 2)) server.deleted_values = fields_of(*original);
+    if (const auto original = rows.text(row, 2)) {
+      server.deleted_values = fields_of(object.info, *original);
+    }
   }
   rows.release();
 }

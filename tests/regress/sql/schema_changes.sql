@@ -157,6 +157,21 @@ SELECT object FROM sync_objects();
 SELECT * FROM replica.sync('a');
 SELECT object, count(*) FROM replica.rows GROUP BY object;
 
+-- An update brings back a record that was deleted before columns were renamed and dropped: the log still names them.
+CREATE TABLE drafts (id text PRIMARY KEY, title text, old_name text, gone text);
+SELECT sync_enable('drafts', deletes => 'update_wins');
+INSERT INTO drafts VALUES ('d', 'first', 'o', 'g');
+SELECT _version AS edited FROM drafts \gset
+DELETE FROM drafts;
+ALTER TABLE drafts RENAME COLUMN old_name TO new_name;
+ALTER TABLE drafts DROP COLUMN gone;
+SELECT status, reason, resolution FROM sync_push('late', json_build_array(json_build_object(
+  'id', '00000000-0000-4000-8000-0000000000d1', 'object', 'drafts', 'record_id', 'd', 'operation', 'update',
+  'data', json_build_object('title', 'second'), 'original', json_build_object('title', 'first'),
+  'version', :edited, 'client_sequence', 1, 'timestamp', '2026-01-01T00:00:00Z')));
+SELECT id, title, new_name FROM drafts;
+DROP TABLE drafts;
+
 SELECT sync_disable('projects');
 DROP TABLE projects, ancestor, whole;
 DROP TYPE tone;
