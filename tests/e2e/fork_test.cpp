@@ -147,6 +147,7 @@ TEST_CASE("an edit whose fate the server has forgotten is set aside and not sent
     const objectos::SyncResult result = engine.sync_now();
     CHECK(result.forked);
     CHECK(result.set_aside == 2);
+    CHECK(engine.drain(std::chrono::seconds(20)));
     CHECK(heard == "fork_unknown fork_unknown ");
     CHECK(engine.rejections().size() == 2);
   }

@@ -87,6 +87,7 @@ TEST_CASE("the progress of an initial sync counts every row once and ends at wha
     last = progress;
   });
   CHECK(engine.clone().pulled == 12375);
+  CHECK(engine.drain(std::chrono::seconds(20)));  // callbacks come from another thread
   CHECK(rises);
   CHECK(last.pulled == 12375);
   CHECK(last.bytes > 12345 * 10);

@@ -48,8 +48,10 @@ TEST_CASE("the memory of an engine does not grow with its syncs" * doctest::test
     engine.pending();
   };
   for (int i = 0; i < 50; ++i) sync();
+  CHECK(engine.drain(std::chrono::seconds(20)));
   const long allocated = allocated_kib(), resident = resident_kib();
   for (int i = 0; i < syncs; ++i) sync();
+  CHECK(engine.drain(std::chrono::seconds(20)));
   const long grown = allocated_kib() - allocated, occupied = resident_kib() - resident;
   std::cout << syncs << " syncs: " << grown << " KiB more allocated, " << occupied
             << " KiB more resident of " << resident << "\n";

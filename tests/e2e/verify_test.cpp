@@ -243,6 +243,7 @@ TEST_CASE("a change listener hears what a repair changed, and progress tells the
     verifying = verifying || progress.phase == objectos::Phase::verifying;
   });
   world.engine->verify({.repair = true});
+  CHECK(world.engine->drain(std::chrono::seconds(20)));
   CHECK(changes.find("things 3;") != std::string::npos);
   CHECK(changes.find("things 4;") != std::string::npos);
   CHECK(verifying);
