@@ -1,6 +1,7 @@
 #!/bin/bash
-# Everything quick, suite after suite; a failing suite does not hide the next one. The last line is
-# the sum, alone: N passed, N failed. Each suite's output is kept in build/check/<suite>.log.
+# Everything quick, suite after suite, a line each; a failing suite does not hide the next one. What it
+# said is told at the end. The last line is the sum, alone: N passed, N failed. Each suite's output is
+# kept in build/check/<suite>.log.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p build/check
@@ -20,19 +21,29 @@ count() {
 suite() {
   local name=$1 status=0 ok bad
   shift
-  echo "== $name"
-  "$@" 2>&1 | tee "build/check/$name.log" || status=$?
+  SECONDS=0
+  "$@" >"build/check/$name.log" 2>&1 || status=$?
   read -r ok bad < <(count "build/check/$name.log")
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
-    echo "$name: exit code $status"
+    echo "exit code $status" >>"build/check/$name.log"
     bad=1
   fi
   if [ "$status" -eq 0 ] && [ $((ok + bad)) -eq 0 ]; then
-    echo "$name: ran no test"
+    echo "no test was run" >>"build/check/$name.log"
     bad=1
   fi
+  printf '%-11s %4d passed, %d failed, %4d s\n' "$name" "$ok" "$bad" "$SECONDS"
   passed=$((passed + ok)) failed=$((failed + bad))
   [ "$bad" -eq 0 ] || broken+=("$name")
+}
+
+# The lines that name a failure, and the end.
+told() {
+  echo "== $1 failed (build/check/$1.log):"
+  grep -nE 'FAILED|ERROR|TEST CASE|\.\.\. FAILED|rror:|signal|passed, [1-9][0-9]* failed' "build/check/$1.log" |
+    cut -c1-240 | head -n 25
+  echo "…"
+  tail -n 20 "build/check/$1.log" | cut -c1-400
 }
 
 suite lint scripts/lint.sh
@@ -51,6 +62,7 @@ suite crash env COUNT=5000 SEED=1 tests/faults/check-crash.sh
 suite faults env PARTS=points STRIDE=100 COLD=0 ERRORS=2000 tests/faults/check-faults.sh
 suite restore tests/operations/restore.sh
 
+for name in "${broken[@]}"; do told "$name"; done
 [ "$failed" -eq 0 ] || echo "failed: ${broken[*]} (see build/check/)"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

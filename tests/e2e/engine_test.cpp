@@ -1,7 +1,9 @@
 // The library against a server that comes and goes, and what plain SQL on the server does.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "objectos/sync_engine.h"
 #include "tests/e2e/support.h"
@@ -81,6 +83,39 @@ TEST_CASE("an edit made while the server is stopped waits in the queue and arriv
     CHECK(engine.status().pending == 0);
     CHECK(engine.status().online);
   }
+}
+
+TEST_CASE("a sync sends what was queued when it began, and ends while the app goes on writing") {
+  Server server;
+  Directory directory;
+  make_contacts(server);
+  const std::string file = directory.file("phone.db");
+  server.exec(
+      "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.05); "
+      "RETURN NULL; END'; CREATE TRIGGER slow AFTER UPDATE ON contacts EXECUTE FUNCTION slow()");
+  objectos::Options one_by_one = options(server, file);
+  one_by_one.push_mutations = 1;
+  objectos::SyncEngine engine(one_by_one);
+  engine.clone();
+  constexpr int kMost = 200;
+  const auto edit = [&](int n) {
+    local(file, "UPDATE contacts SET name = 'edit " + std::to_string(n) + "' WHERE id = 1");
+  };
+  edit(0);
+  std::atomic<bool> ended = false;
+  std::thread app([&] {
+    for (int n = 1; n < kMost && !ended; ++n) {
+      edit(n);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  const objectos::SyncResult first = engine.sync_now();
+  ended = true;
+  app.join();
+  CHECK(first.verdicts.size() >= 1);
+  CHECK(first.verdicts.size() < kMost / 2);
+  engine.sync_now();
+  CHECK(engine.pending().empty());
 }
 
 TEST_CASE("COPY, server triggers and cascades of plain SQL reach the client") {

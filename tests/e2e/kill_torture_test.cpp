@@ -117,6 +117,7 @@ void edit_for_ever(const std::string& file, std::uint64_t number) {
   for (say_done();; ++number) {
     CountedEdits::edit(file, edit_name(number), static_cast<int>(number));
     say_done();
+    std::this_thread::sleep_for(1ms);  // or the queue grows without end
   }
 }
 

@@ -165,10 +165,11 @@ void SyncSession::push_as_one_client(SyncResult& result) {
   }
 }
 
-// While the server judges a batch, the verdicts of the one before are stored and the next one is
-// frozen.
+// What is queued when it begins, so that it ends while the app goes on writing. While the server
+// judges a batch, the verdicts of the one before are stored and the next one is frozen.
 void SyncSession::push_all(SyncResult& result) {
-  StoreCounters counters = database_.counters();
+  const StoreCounters counters = database_.counters();
+  const std::int64_t last = counters.highest_client_sequence;
   progress_.push_total = counters.pending + counters.in_flight;
   enter(Phase::pushing);
   const auto max = static_cast<std::size_t>(limits_.push_mutations);
@@ -183,13 +184,15 @@ void SyncSession::push_all(SyncResult& result) {
         throw;
       }
       settle(judged, result);
-      if (next.empty()) next = database_.next_batch(max, batch.back().client_sequence);
+      const std::int64_t sent = batch.back().client_sequence;
+      if (next.empty() && sent < last) next = database_.next_batch(max, sent);
       judged.verdicts = receive_push(batch);
     });
+    const bool more = batch.back().client_sequence < last;
     judged.batch = std::move(batch);
     if (next.empty()) {
       settle(judged, result);
-      next = database_.next_batch(max);
+      if (more) next = database_.next_batch(max);
     }
     batch = std::move(next);
   }
