@@ -5,7 +5,7 @@
 
 BUILD_TARGETS := all server client stage install uninstall installcheck
 TEST_TARGETS := check check-regress check-isolation check-protocol check-client check-e2e \
-	check-c-api check-install check-upgrade check-operations check-sanitizers check-warnings check-faults check-restore \
+	check-c-api check-install check-examples check-tutorial check-upgrade check-operations check-sanitizers check-warnings check-faults check-restore \
 	check-crash check-traces fuzz soak \
 	lint format demo bench bench-gate coverage tests
 

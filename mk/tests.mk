@@ -40,7 +40,7 @@ build/tests/%.o: tests/%.cpp mk/tests.mk
 
 tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash build/test-c-api
 
-.PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-c-api check-install \
+.PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-c-api check-install check-examples check-tutorial \
 	check-upgrade check-operations check-sanitizers check-warnings lint format coverage demo \
 	bench bench-gate \
 	check-faults check-restore check-crash check-traces fuzz soak
@@ -62,6 +62,12 @@ check-c-api: build/test-c-api all stage
 	scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 check-install: all
 	tests/install/run.sh
+
+# NAMES="todo resolver" runs these, and shows what they print.
+check-examples: all stage
+	scripts/with-cluster.sh --fast -- tests/examples/run.sh $(NAMES)
+check-tutorial: all stage
+	tests/tutorial/run.py docs/tutorial.md
 
 check-upgrade: stage
 	tests/upgrade/run.sh

@@ -55,6 +55,8 @@ suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e -tse=to
 suite torture env COUNT=200 KILLS=50 SYNCS=200 tests/faults/torture.sh
 suite c-api scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 suite install tests/install/run.sh
+suite examples scripts/with-cluster.sh --fast -- tests/examples/run.sh
+suite tutorial tests/tutorial/run.py docs/tutorial.md
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
 suite soak env COUNT=20000 tests/faults/soak.sh

@@ -10,7 +10,7 @@ PG_VERSION=${PG_VERSION:-15}
 packages=(g++ pkg-config libpq-dev libsqlite3-dev libssl-dev rapidjson-dev libzstd-dev)
 server_packages=("postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION")
 if [ "${1:-all}" = all ]; then
-  packages+=(doctest-dev sqlite3 clang-format iso-codes jq procps)
+  packages+=(doctest-dev sqlite3 clang-format iso-codes jq procps python3)
 fi
 
 # An own PostgreSQL named by PG_CONFIG, with its PGXS, needs no packaged one.

@@ -48,8 +48,9 @@ void Output::verdict_line(const Verdict& verdict) const {
                      : verdict.status == "merged"   ? "36"
                      : verdict.status == "conflict" ? "33"
                                                     : "31";
-  std::cout << "  " << colour(code, verdict.status) << "  " << verdict.operation << ' '
-            << verdict.object << ' ' << verdict.record_id;
+  std::cout << "  " << colour(code, verdict.status) << "  ";
+  if (!verdict.operation.empty()) std::cout << verdict.operation << ' ';  // resolve has none
+  std::cout << verdict.object << ' ' << verdict.record_id;
   if (!verdict.reason.empty()) std::cout << "  (" << verdict.reason << ')';
   if (!verdict.resolution.empty()) std::cout << "  -> " << verdict.resolution;
   if (verdict.duplicate) std::cout << "  [seen before]";
