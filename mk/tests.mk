@@ -67,7 +67,7 @@ check-install: all
 check-examples: all stage
 	scripts/with-cluster.sh --fast -- tests/examples/run.sh $(NAMES)
 check-tutorial: all stage
-	tests/tutorial/run.py docs/tutorial.md
+	tests/tutorial/run.sh
 
 check-upgrade: stage
 	tests/upgrade/run.sh

@@ -56,7 +56,7 @@ suite torture env COUNT=200 KILLS=50 SYNCS=200 tests/faults/torture.sh
 suite c-api scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 suite install tests/install/run.sh
 suite examples scripts/with-cluster.sh --fast -- tests/examples/run.sh
-suite tutorial tests/tutorial/run.py docs/tutorial.md
+suite tutorial tests/tutorial/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
 suite soak env COUNT=20000 tests/faults/soak.sh
