@@ -46,23 +46,19 @@ std::vector<Oid> changed_objects(Spi& spi) {
   });
 }
 
-// Enabled tables with a column whose text holds values of a type that the command altered.
+// Enabled tables with a column whose text holds values of a type that the command altered: what
+// depends on it, through arrays, domains, ranges and composites (a table's row type depends on the
+// table, so what depends on a found table is reached too).
 std::vector<Oid> objects_of_changed_types(Spi& spi) {
   return as_owner([&] {
     return oids_of(spi.execute(
-        "WITH RECURSIVE used(type) AS (SELECT objid FROM pg_event_trigger_ddl_commands()"
-        "  WHERE classid = 'pg_type'::regclass"
-        " UNION SELECT t.reltype FROM pg_event_trigger_ddl_commands() c"
-        "  JOIN pg_class t ON t.oid = c.objid AND t.relkind = 'c'"
-        "  WHERE c.classid = 'pg_class'::regclass"
-        " UNION SELECT t.oid FROM used u JOIN pg_type t ON t.typelem = u.type"
-        "  OR t.typbasetype = u.type OR EXISTS (SELECT FROM pg_range r WHERE"
-        "   t.oid IN (r.rngtypid, r.rngmultitypid) AND r.rngsubtype = u.type)"
-        "  OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid"
-        "   AND a.atttypid = u.type AND t.typrelid <> 0))"
-        "SELECT DISTINCT o.relid FROM objectos_sync.shapes o"
-        " JOIN pg_attribute a ON a.attrelid = o.relid AND a.attnum > 0 AND NOT a.attisdropped"
-        " JOIN used u ON u.type = a.atttypid"));
+        "WITH RECURSIVE used(classid, objid) AS (SELECT classid, objid"
+        "  FROM pg_event_trigger_ddl_commands()"
+        " UNION SELECT d.classid, d.objid FROM used u JOIN pg_depend d ON d.refclassid = u.classid"
+        "  AND d.refobjid = u.objid"
+        "  WHERE d.classid IN ('pg_class'::regclass, 'pg_type'::regclass))"
+        "SELECT DISTINCT o.relid FROM objectos_sync.shapes o JOIN used u ON u.objid = o.relid"
+        " AND u.classid = 'pg_class'::regclass"));
   });
 }
 
