@@ -73,7 +73,8 @@ std::vector<std::string> differences_of_clone(Session& session) {
   }
   const e2e::Ended sync = e2e::command("sync " + e2e::shell_quoted(file));
   constexpr int kOk = 0, kConflicts = 4;  // manual conflicts may be open
-  if (sync.code != kOk && sync.code != kConflicts) wrong.push_back("the sync after it: " + sync.output);
+  if (sync.code != kOk && sync.code != kConflicts)
+    wrong.push_back("the sync after it: " + sync.output);
   return wrong;
 }
 
