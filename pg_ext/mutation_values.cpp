@@ -126,6 +126,7 @@ void prepare_mutation(const PushObject& object, const Mutation& mutation, std::i
   edit.mutation_id = mutation.id;
   edit.timestamp_us = mutation.timestamp_us.value_or(now_us);
   edit.version = mutation.version;
+  edit.undo = mutation.undo_of.has_value();
   take_values(object, mutation, mutation.data, true, edit.data, field);
   if (mutation.operation != Operation::insert) {
     take_values(object, mutation, mutation.original, false, edit.original, field);

@@ -11,6 +11,7 @@
 #include "pg_ext/field_clock_store.h"
 #include "pg_ext/pusher.h"
 #include "pg_ext/rejection.h"
+#include "pg_ext/undo_values.h"
 
 namespace objectos::server {
 
@@ -79,6 +80,7 @@ void follow_chain(const PushItem& item, const Decision& decision,
   if (decision.reason == Reason::deleted && decision.action == Action::none) return;
   Chain& chain = record.chain;
   const bool begins = item.edit.operation == Operation::insert;
+  if (begins && decision.action == Action::none) return;  // an undo that came too late
   const bool unmoved = decision.server_version == effective_version(item, record);
   chain.met_others = !begins && (chain.met_others || !unmoved);
   if (!chain.linked || begins) chain.sent = item.edit.version;
@@ -244,6 +246,8 @@ bool Pusher::refuse(PushItem& item) {
   if (record.chain.insert_rejected) {
     item.verdict =
         rejected(id, "depends_on_rejected", "", "the record's insert was rejected before");
+  } else if (undoes_rejected(items_, item)) {
+    item.verdict = rejected(id, "depends_on_rejected", "", "what it would undo was rejected");
   } else if (record.not_lockable && item.edit.operation == Operation::update) {
     item.verdict = rejected(id, "not_authorized", "42501",
                             "permission denied to update record " + record.record_id);
@@ -255,6 +259,7 @@ Decision Pusher::decide_item(Spi& spi, PushItem& item) {
   RecordState& record = records_[item.record];
   if (record.chain.linked && item.edit.operation == Operation::update)
     take_chain_base(items_, item);
+  if (item.edit.undo) take_stored_forms(items_, record, item);
   if (item.takes_present_as_base) {
     for (const auto& [name, value] : item.edit.data) {
       const auto present = record.server.values.find(name);

@@ -47,6 +47,14 @@ void write_outcome(Decision& decision, const std::string& field, const std::stri
 }
 
 void decide_insert(Decision& decision, const Edit& edit, const ServerState& state) {
+  if (state.exists && edit.undo) {  // its group's other members go on
+    conflict(decision, Reason::version_mismatch, Resolution::server_wins);
+    list_fields(decision, edit, state, Resolution::server_wins);
+    std::erase_if(decision.conflicts, [](const FieldConflict& field) {
+      return field.client_value == field.server_value;
+    });
+    return;
+  }
   if (state.exists) {
     decision.status = Status::rejected;
     decision.reason = Reason::version_mismatch;
@@ -71,6 +79,29 @@ bool is_another_record(std::optional<std::int64_t> version, const ServerState& s
          *version != state.version;
 }
 
+// What the insert wrote, or its writer saw, and is something else now.
+void list_changed(Decision& decision, const Edit& edit, const ServerState& state) {
+  for (const auto& [field, value] : edit.original) {
+    const std::optional<std::string> server = value_of(state.values, field);
+    if (server == value) continue;
+    decision.conflicts.push_back({field, value, std::nullopt, server, Resolution::server_wins});
+  }
+}
+
+// Takes back an insert: only a record that is as its writer left it goes.
+void decide_uninsert(Decision& decision, const Edit& edit, std::optional<std::int64_t> version,
+                     const ServerState& state) {
+  list_changed(decision, edit, state);
+  const bool known = version || !edit.original.empty();
+  const bool moved = version && *version != state.version;
+  if (known && !moved && decision.conflicts.empty()) {
+    decision.action = Action::remove;
+    return;
+  }
+  conflict(decision, moved || !known ? Reason::version_mismatch : Reason::concurrent_update,
+           Resolution::server_wins);
+}
+
 void decide_delete(Decision& decision, const Edit& edit, std::optional<std::int64_t> version,
                    const ServerState& state, const ObjectRules& rules) {
   if (!state.exists) return;
@@ -78,6 +109,7 @@ void decide_delete(Decision& decision, const Edit& edit, std::optional<std::int6
     conflict(decision, Reason::deleted, Resolution::server_wins);
     return;
   }
+  if (edit.undo) return decide_uninsert(decision, edit, version, state);
   bool moved = version ? *version != state.version : original_differs(edit, state);
   if (!moved) {
     decision.action = Action::remove;
@@ -91,8 +123,8 @@ void decide_delete(Decision& decision, const Edit& edit, std::optional<std::int6
 
 void decide_deleted(Decision& decision, const Edit& edit, const ServerState& state,
                     const ObjectRules& rules) {
-  bool reinsert =
-      rules.deletes == DeleteRule::update_wins && !state.exists && state.deleted_values.has_value();
+  bool reinsert = rules.deletes == DeleteRule::update_wins && !edit.undo && !state.exists &&
+                  state.deleted_values.has_value();
   Resolution resolution = reinsert ? Resolution::client_wins : Resolution::server_wins;
   conflict(decision, Reason::deleted, resolution);
   list_fields(decision, edit, state, resolution);
@@ -172,6 +204,7 @@ FieldOutcome decide_field(const Edit& edit, const std::string& field, const std:
     else
       input.unmoved = !state.contested.contains(field);
   }
+  input.undo = edit.undo;
   input.strategy = strategy_of(rules, field);
   input.on_conflict = rules.on_conflict;
   input.client_clock = client_clock(edit, state);
@@ -264,8 +297,13 @@ const char* to_string(Action action) noexcept {
 }
 
 Edit edit_of(const Mutation& mutation, std::int64_t now_us) {
-  Edit edit{mutation.operation, mutation.id, mutation.timestamp_us.value_or(now_us),
-            mutation.version,   {},          {}};
+  Edit edit{mutation.operation,
+            mutation.id,
+            mutation.timestamp_us.value_or(now_us),
+            mutation.version,
+            {},
+            {},
+            mutation.undo_of.has_value()};
   for (const auto& [name, value] : mutation.data.members()) {
     edit.data[name] = canonical_json(value);
   }

@@ -24,6 +24,9 @@ struct Edit {
   std::optional<std::int64_t> version;  // the one edited; nothing = no version check
   FieldValues data;
   FieldValues original;
+  // Takes back an earlier mutation (`undo_of`): `original` is what that one wrote. It gives way to
+  // whatever was done since, under every strategy (docs/conflicts.md, "Undo").
+  bool undo = false;
 };
 
 // Takes the mutation's values as they are; no timestamp in it means now_us.

@@ -64,6 +64,19 @@ FieldOutcome collision(Resolution resolution) {
   return outcome;
 }
 
+// An undo: over what the undone mutation wrote, and over nothing else. Its clock is a write's, and
+// no earlier than that of the value it replaces, so that no older write comes after it.
+FieldOutcome take_back(const FieldInput& input, bool clocked) {
+  if (input.client == input.server) return {};
+  const std::optional<std::string_view> wrote =
+      input.base || !input.unmoved ? input.base : std::optional(input.server);
+  if (wrote != input.server) return collision(Resolution::server_wins);
+  FieldOutcome outcome;
+  outcome.write = true;
+  if (clocked) outcome.clock = later_clock(input, true, input.client);
+  return outcome;
+}
+
 FieldOutcome combine(const FieldInput& input) {
   std::optional<std::string_view> base = input.base;
   if (!base && input.unmoved) base = input.server;
@@ -154,11 +167,12 @@ std::string hash_value(std::string_view canonical_value) {
 }
 
 FieldOutcome merge_field(const FieldInput& input) {
-  if (input.strategy == Strategy::counter || input.strategy == Strategy::set) {
+  if (input.strategy == Strategy::counter || (input.strategy == Strategy::set && !input.undo)) {
     return combine(input);
   }
   Strategy strategy = input.strategy == Strategy::merge ? input.on_conflict : input.strategy;
   bool clocked = strategy == Strategy::lww;
+  if (input.undo) return take_back(input, clocked);
   if (input.client == input.server) {  // nobody loses; only the clock may move on
     FieldOutcome outcome;
     bool competing = input.base && *input.base != input.server;

@@ -56,6 +56,7 @@ struct FieldInput {
   std::optional<std::string_view> base;  // what it was before, if the client said so
   std::string_view server;               // the row's present value
   bool unmoved = false;  // nobody wrote the field after the version that the client edited
+  bool undo = false;     // `client` is to take back `base`: only where that still stands
   Strategy strategy = Strategy::merge;   // of the field; merge = on_conflict decides collisions
   Strategy on_conflict = Strategy::lww;  // not merge
   FieldClock client_clock;               // clamped to the server's now

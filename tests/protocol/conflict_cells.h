@@ -26,13 +26,15 @@ inline std::vector<std::string> split_row(const std::string& line) {
   return cells;
 }
 
-inline std::vector<Cell> read(const std::string& path) {
+// Of the table whose first two columns have these names.
+inline std::vector<Cell> read(const std::string& path,
+                              const std::string& columns = "| client | server since |") {
   std::ifstream file(path);
   if (!file.is_open()) throw std::runtime_error("cannot open " + path);
   std::vector<std::string> strategies;
   std::vector<Cell> cells;
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("| client | server since |")) {
+    if (line.starts_with(columns)) {
       strategies = split_row(line);
       for (std::string& name : strategies) std::erase(name, '`');
       continue;
