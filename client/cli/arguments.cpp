@@ -53,7 +53,9 @@ Arguments parse_arguments(int argc, char** argv) {
     const Option* option = find_option(text == "-h" ? "--help" : text);
     if (option == nullptr) refuse("There is no option \"" + text + "\".");
     const bool valued = *option->value != '\0';
-    if (valued && i + 1 >= argc) refuse("Option " + text + " needs a value.");
+    if (valued && (i + 1 >= argc || *argv[i + 1] == '\0')) {
+      refuse("Option " + text + " needs a value.");
+    }
     arguments.options[option->name] = valued ? argv[++i] : "";
   }
   check(arguments);

@@ -4,12 +4,12 @@
 #include <iostream>
 #include <string>
 
-#include "protocol/json.h"
+#include "engine/public_json.h"
 
 namespace objectos::cli {
 
 inline void print(const Json& json) {
-  std::cout << write_json(json) << '\n';
+  std::cout << public_text(json) << '\n';
 }
 
 // A string's content, anything else as JSON.

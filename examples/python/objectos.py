@@ -101,7 +101,7 @@ def _json(value):
 def _raise(error):
     """Takes what stands in `error`, gives it back to the library, and raises it."""
     try:
-        parts = [getattr(_library, "objectos_error_" + part)(error).decode()
+        parts = [getattr(_library, "objectos_error_" + part)(error).decode(errors="replace")
                  for part in ("code", "message", "detail", "hint")]
         error_class = _CLASSES[_library.objectos_error_get_class(error)]
     finally:

@@ -93,7 +93,7 @@ inline void give(char** target, const std::string& text) {
 }
 
 inline void give(char** target, const Json& json) {
-  if (target != nullptr) give(target, write_json(json));
+  if (target != nullptr) give(target, public_text(json));
 }
 
 inline SyncEngine& engine_of(objectos_engine* engine) {

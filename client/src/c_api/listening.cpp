@@ -11,7 +11,7 @@ namespace {
 template <typename Event>
 auto as_text(objectos_callback callback, void* user) {
   return
-      [callback, user](const Event& event) { callback(user, write_json(to_json(event)).c_str()); };
+      [callback, user](const Event& event) { callback(user, public_text(to_json(event)).c_str()); };
 }
 
 Subscription listen(SyncEngine& engine, const std::string& event, const std::string& object,
@@ -70,7 +70,7 @@ objectos_subscription* objectos_set_resolver(objectos_engine* engine, const char
   return subscribed(resolver != nullptr, error, [&] {
     return engine_of(engine).set_resolver(
         object != nullptr ? object : "", [resolver, user](const ConflictQuestion& question) {
-          return decision_of(resolver(user, write_json(to_json(question)).c_str()));
+          return decision_of(resolver(user, public_text(to_json(question)).c_str()));
         });
   });
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <random>
 
+#include "engine/given_values.h"
 #include "engine/public_forms.h"
 #include "engine/translated.h"
 #include "transport/pg_transport.h"
@@ -57,7 +59,8 @@ SyncEngine::Impl::Impl(Options options)
   if (!options_.timing.random) options_.timing.random = random_fraction;
   if (!options_.timing.now_ms) options_.timing.now_ms = system_now_ms;
   if (options_.database.empty()) {
-    throw Error(ErrorClass::usage, "no_database", "No database file was named.");
+    throw Error(ErrorClass::usage, "no_database", "No database file was named.", {},
+                "Give the path of the SQLite file.");
   }
   options_.page_mutations = std::clamp(options_.page_mutations, 1, 10'000);
   options_.push_mutations = std::clamp(options_.push_mutations, 1, 1'000);
@@ -147,10 +150,7 @@ Transport& SyncEngine::Impl::transport() {
   if (!transport_) {
     std::string server = options_.server;
     if (server.empty()) server = database().state().server;
-    if (server.empty()) {
-      throw Error(ErrorClass::usage, "no_server", "No server was named.", {},
-                  "Give a connection string like postgresql:///crm.");
-    }
+    if (server.empty()) no_server();
     auto made = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
     std::lock_guard lock(transport_mutex_);
     if (cancelling_) made->cancel();
@@ -165,6 +165,7 @@ std::unique_ptr<LocalDatabase> SyncEngine::Impl::open_beside() const {
 
 SyncResult SyncEngine::Impl::clone() {
   return exclusively([&] {
+    if (options_.server.empty() && !std::filesystem::exists(options_.database)) no_server();
     std::string server = conninfo_without_password(options_.server);
     SyncResult result;
     SessionEvents events = session_events();
@@ -227,8 +228,10 @@ SyncResult SyncEngine::Impl::sync(bool push, bool pull) {
   return result;
 }
 
-Verdict SyncEngine::Impl::resolve(const std::string& conflict_id, const std::string& text,
+Verdict SyncEngine::Impl::resolve(const std::string& conflict, const std::string& text,
                                   bool values) {
+  const std::string conflict_id = checked_conflict_id(conflict);
+  if (values) check_values(text);
   Verdict verdict = exclusively([&] {
     Verdict made;
     for (const LocalConflict& local : database().conflicts()) {
@@ -245,7 +248,10 @@ Verdict SyncEngine::Impl::resolve(const std::string& conflict_id, const std::str
     made.reason = row.reason.value_or("");
     made.resolution = row.resolution.value_or("");
     made.detail = row.detail.value_or("");
-    database().store_conflict_resolved(conflict_id, values ? "values" : text);
+    // A decision that the server refuses leaves the conflict open, here as there.
+    if (made.status != "rejected") {
+      database().store_conflict_resolved(conflict_id, values ? "values" : text);
+    }
     return made;
   });
   sync(false, true);
@@ -265,6 +271,8 @@ VerifyReport SyncEngine::Impl::verify(const VerifyOptions& options) {
 
 std::vector<HistoryEntry> SyncEngine::Impl::record_log(const std::string& object,
                                                        const std::string& record_id, int max) {
+  check_text(object, "object");
+  check_text(record_id, "record");
   return exclusively([&] {
     transport().connect();
     return transport().history(object, record_id, max, std::nullopt);

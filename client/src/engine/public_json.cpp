@@ -14,6 +14,24 @@ Json embedded_json(const std::string& text) {
   }
 }
 
+std::string public_text(const Json& json) {
+  std::string text = write_json(json);
+  if (is_valid_utf8(text)) return text;
+  std::string whole;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t length = 1;
+    while (length <= 4 && !is_valid_utf8(std::string_view(text).substr(at, length))) ++length;
+    if (length <= 4) {
+      whole.append(text, at, length);
+      at += length;
+    } else {
+      whole += "\xEF\xBF\xBD";
+      ++at;
+    }
+  }
+  return whole;
+}
+
 Json to_json(const Verdict& verdict) {
   Json json = Json::object();
   json.set("mutation_id", Json::string(verdict.mutation_id));

@@ -43,6 +43,10 @@ Json to_json(const RecordDiff& diff);
 // {class, code, message, detail, hint}
 Json to_json(const Error& error);
 
+// As write_json, and UTF-8 whatever the values hold: paths, arguments and SQLite's texts may be any
+// bytes. Each byte that is none of a character becomes U+FFFD.
+std::string public_text(const Json& json);
+
 template <typename Value>
 Json to_json(const std::vector<Value>& values) {
   Json all = Json::array();

@@ -133,6 +133,9 @@ void Store::take_engine_lock(const std::string& path) {
   lock_file_ = ::open((path + "-engine-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_file_ < 0 && errno == ENOSPC)
     throw StoreError(StoreErrorKind::disk_full, "the local database could not be written");
+  if (lock_file_ < 0 && (errno == ENOENT || errno == ENOTDIR))
+    throw StoreError(StoreErrorKind::not_found, "the directory of " + path + " is not there", {},
+                     "Make the directory first, or name a file elsewhere.");
   if (lock_file_ < 0)
     throw StoreError(StoreErrorKind::read_only, "cannot write beside " + path, strerror(errno));
   if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0)

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <sstream>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -31,6 +32,19 @@ std::string sqlstate_in_message(const std::string& message) {
   return {};
 }
 
+// What is for people in a verbose message: without SQLSTATE and place in the server's source.
+std::string readable(const std::string& message, const std::string& sqlstate) {
+  std::string text;
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("LOCATION:  ")) continue;
+    const std::size_t code = sqlstate.empty() ? std::string::npos : line.find(sqlstate + ": ");
+    if (code != std::string::npos) line.erase(code, sqlstate.size() + 2);
+    text += (text.empty() ? "" : "\n") + line;
+  }
+  return text;
+}
+
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return text;
@@ -38,6 +52,10 @@ std::string trimmed(std::string text) {
 
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
+}
+std::string further_lines(const std::string& text) {
+  const std::size_t end = text.find('\n');
+  return end == std::string::npos ? "" : text.substr(end + 1);
 }
 
 std::string field(const PGresult* result, int code) {
@@ -115,10 +133,11 @@ void PgConnection::throw_connection_error(const char* doing) {
   bool needs_password = PQconnectionNeedsPassword(connection_) != 0;
   close();
   check_not_cancelled();
+  text = readable(text, sqlstate);
   if (sqlstate.empty() && needs_password) sqlstate = "28P01";
   throw Error(classify_sqlstate(sqlstate), sqlstate.empty() ? "08006" : sqlstate,
-              std::string("Could not ") + doing + " the server: " + first_line(text), text,
-              default_hint(sqlstate));
+              std::string("Could not ") + doing + " the server: " + first_line(text),
+              further_lines(text), default_hint(sqlstate));
 }
 
 void PgConnection::throw_result_error(const PGresult* result) {
