@@ -168,6 +168,9 @@ OBJECTOS_FUNCTION(forget_dropped) {
       return shortened_tables(spi);
     });
     for (const Oid relid : shortened) follow_object(spi, relid);
+    reshape_users_of_types(spi,
+                           "SELECT classid, objid FROM pg_event_trigger_dropped_objects()"
+                           " WHERE classid = 'pg_class'::regclass AND objsubid > 0");
   });
   return null_result(call);
 }

@@ -46,28 +46,12 @@ std::vector<Oid> changed_objects(Spi& spi) {
   });
 }
 
-// Enabled tables with a column whose text holds values of a type that the command altered: what
-// depends on it, through arrays, domains, ranges and composites (a table's row type depends on the
-// table, so what depends on a found table is reached too).
-std::vector<Oid> objects_of_changed_types(Spi& spi) {
-  return as_owner([&] {
-    return oids_of(spi.execute(
-        "WITH RECURSIVE used(classid, objid) AS (SELECT classid, objid"
-        "  FROM pg_event_trigger_ddl_commands()"
-        " UNION SELECT d.classid, d.objid FROM used u JOIN pg_depend d ON d.refclassid = u.classid"
-        "  AND d.refobjid = u.objid"
-        "  WHERE d.classid IN ('pg_class'::regclass, 'pg_type'::regclass))"
-        "SELECT DISTINCT o.relid FROM objectos_sync.shapes o JOIN used u ON u.objid = o.relid"
-        " AND u.classid = 'pg_class'::regclass"));
-  });
-}
-
-// ALTER TYPE … RENAME VALUE, ADD, DROP or ALTER ATTRIBUTE change the text of values that are there.
-bool changes_values(const Node* statement) {
+// ALTER TYPE … RENAME VALUE, ADD, DROP or ALTER ATTRIBUTE, and ALTER TABLE where a table's row type
+// is that of a column, change the text of values that are there.
+bool may_change_values(const Node* statement) {
   if (IsA(statement, AlterEnumStmt))
     return reinterpret_cast<const AlterEnumStmt*>(statement)->oldVal != nullptr;
-  return IsA(statement, AlterTableStmt) &&
-         reinterpret_cast<const AlterTableStmt*>(statement)->objtype == OBJECT_TYPE;
+  return IsA(statement, AlterTableStmt);
 }
 
 struct Attachment {
@@ -148,11 +132,10 @@ OBJECTOS_FUNCTION(note_rewrite) {
 
 OBJECTOS_FUNCTION(follow_schema) {
   require_event(call, "follow_schema()");
-  const bool values = changes_values(statement_of(call));
+  const bool values = may_change_values(statement_of(call));
   with_spi([&](Spi& spi) {
-    if (values) {
-      for (const Oid relid : objects_of_changed_types(spi)) reshape(spi, relid);
-    }
+    if (values)
+      reshape_users_of_types(spi, "SELECT classid, objid FROM pg_event_trigger_ddl_commands()");
     for (const Oid relid : changed_objects(spi)) follow_object(spi, relid);
   });
   return null_result(call);

@@ -73,6 +73,31 @@ void reshape(Spi& spi, Oid relid) {
   });
 }
 
+// What depends on the types, as far as types and relations go; and from a relation on to its row
+// type (which depends on a table, while a composite type's relation depends on it).
+void reshape_users_of_types(Spi& spi, const std::string& changed) {
+  const std::vector<Oid> users = as_owner([&] {
+    const Rows rows = spi.execute(
+        "WITH RECURSIVE changed AS (" + changed +
+        "), used(classid, objid) AS (SELECT 'pg_type'::regclass::oid, objid FROM changed"
+        "  WHERE classid = 'pg_type'::regclass"
+        " UNION SELECT 'pg_type'::regclass, c.reltype FROM changed"
+        "  JOIN pg_class c ON c.oid = objid WHERE classid = 'pg_class'::regclass"
+        " UNION SELECT n.classid, n.objid FROM used u, LATERAL"
+        "  (SELECT d.classid, d.objid FROM pg_depend d WHERE d.refclassid = u.classid"
+        "    AND d.refobjid = u.objid AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass)"
+        "   UNION ALL SELECT 'pg_type'::regclass, c.reltype FROM pg_class c"
+        "    WHERE u.classid = 'pg_class'::regclass AND c.oid = u.objid) n)"
+        "SELECT DISTINCT o.relid FROM objectos_sync.shapes o JOIN used u ON u.objid = o.relid"
+        " AND u.classid = 'pg_class'::regclass");
+    std::vector<Oid> found;
+    for (std::size_t row = 0; row < rows.size(); ++row)
+      found.push_back(static_cast<Oid>(rows.int8(row, 0).value_or(0)));
+    return found;
+  });
+  for (const Oid relid : users) reshape(spi, relid);
+}
+
 void follow_object(Spi& spi, Oid relid) {
   if (Following::busy) return;
   const Following following;

@@ -31,6 +31,11 @@ void follow_object(Spi& spi, Oid relid);
 // detached, dropped or truncated).
 void reshape(Spi& spi, Oid relid);
 
+// The same for every object with a column whose text holds values of a type that is changed: by
+// itself or through arrays, domains, ranges and composites. `changed` is a query for (classid,
+// objid) of types and of relations, whose row types are meant.
+void reshape_users_of_types(Spi& spi, const std::string& changed);
+
 // The enabled table that a table is, or is a partition of; 0: none.
 Oid enabled_root(Spi& spi, Oid relid);
 
