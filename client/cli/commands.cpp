@@ -78,6 +78,22 @@ int rejections(const Arguments&, SyncEngine& engine, Output& output) {
   return kOk;
 }
 
+int discard(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  output.discarded(engine.discard(arguments.operands[1]));
+  return kOk;
+}
+
+int retry(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  output.retried(engine.retry(arguments.operands[1]));
+  return kOk;
+}
+
+int dismiss(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  engine.dismiss(arguments.operands[1]);
+  output.done("The rejection is forgotten.");
+  return kOk;
+}
+
 int log(const Arguments& arguments, SyncEngine& engine, Output& output) {
   output.log(engine.log(arguments.operands[1], arguments.operands[2]));
   return kOk;
@@ -134,7 +150,8 @@ constexpr Command kCommands[] = {
     {"rejections", rejections}, {"log", log},       {"diff", diff},       {"verify", verify},
     {"clone", clone},           {"sync", sync},     {"push", push},       {"pull", pull},
     {"watch", watch_file},      {"status", status}, {"pending", pending}, {"conflicts", conflicts},
-    {"resolve", resolve},       {"doctor", doctor}, {"detach", detach},
+    {"discard", discard},       {"retry", retry},   {"dismiss", dismiss}, {"resolve", resolve},
+    {"doctor", doctor},         {"detach", detach},
 };
 
 }  // namespace

@@ -110,13 +110,31 @@ void Output::status(const Status& status) {
 void Output::pending(const std::vector<PendingMutation>& list) {
   if (!json_) {
     for (const PendingMutation& m : list) {
-      std::cout << m.client_sequence << "  " << m.operation << ' ' << m.object << ' ' << m.record_id
-                << "  " << m.data << '\n';
+      std::cout << m.client_sequence << "  " << m.id << "  " << m.operation << ' ' << m.object
+                << ' ' << m.record_id << "  " << m.data << '\n';
     }
     if (list.empty()) std::cout << "Nothing is queued.\n";
     return;
   }
   print(to_json(list));
+}
+
+void Output::discarded(const std::vector<PendingMutation>& list) {
+  if (json_) return print(to_json(list));
+  for (const PendingMutation& m : list)
+    std::cout << "discarded  " << m.operation << ' ' << m.object << ' ' << m.record_id << '\n';
+}
+
+void Output::retried(const std::string& mutation_id) {
+  if (!json_) {
+    std::cout << (mutation_id.empty() ? "The row is that way already; the rejection is forgotten."
+                                      : "Queued again as " + mutation_id + ".")
+              << '\n';
+    return;
+  }
+  Json json = Json::object();
+  json.set("mutation_id", mutation_id.empty() ? Json() : Json::string(mutation_id));
+  print(json);
 }
 
 void Output::conflicts(const std::vector<Conflict>& list) {

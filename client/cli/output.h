@@ -21,6 +21,8 @@ class Output {
   void result(const SyncResult& result, const Status& status);
   void status(const Status& status);
   void pending(const std::vector<PendingMutation>& list);
+  void discarded(const std::vector<PendingMutation>& list);
+  void retried(const std::string& mutation_id);  // empty: nothing was to be done
   void conflicts(const std::vector<Conflict>& list);
   void rejections(const std::vector<RejectedMutation>& list);
   void log(const std::vector<HistoryEntry>& entries);

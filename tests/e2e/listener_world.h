@@ -56,6 +56,7 @@ struct Contacts {
   objectos::Options options() const {
     objectos::Options made{.database = phone, .server = server.conninfo()};
     made.timing.interval = std::chrono::seconds(60);
+    made.timing.push_age = std::chrono::milliseconds(0);
     made.timing.backoff_first = std::chrono::milliseconds(20);
     made.timing.backoff_max = std::chrono::milliseconds(100);
     made.timing.watch_interval = std::chrono::milliseconds(10);

@@ -89,6 +89,17 @@ int objectos_pending(objectos_engine* engine, char** mutations, objectos_error**
 int objectos_conflicts(objectos_engine* engine, char** conflicts, objectos_error** error);
 int objectos_rejections(objectos_engine* engine, char** rejections, objectos_error** error);
 
+/* Takes a pending mutation, and its whole group, out of the queue; `*mutations`: what was taken out.
+ * docs/queue.md says what is refused. */
+int objectos_discard(objectos_engine* engine, const char* mutation_id, char** mutations,
+                     objectos_error** error);
+/* Writes what a rejected mutation wrote once more, as a new edit of the present row. `*result`:
+ * {mutation_id}, null if the row is that way already. */
+int objectos_retry(objectos_engine* engine, const char* mutation_id, char** result,
+                   objectos_error** error);
+/* Forgets a rejection. */
+int objectos_dismiss(objectos_engine* engine, const char* mutation_id, objectos_error** error);
+
 /* Decides a manual conflict for everybody: `resolution` is "client_wins" or "server_wins", or NULL,
  * and then `values` is a JSON object with a value for each colliding field. */
 int objectos_resolve(objectos_engine* engine, const char* conflict_id, const char* resolution,

@@ -110,6 +110,25 @@ int objectos_rejections(objectos_engine* engine, char** rejections, objectos_err
   return answered(engine, rejections, error, [](SyncEngine& it) { return it.rejections(); });
 }
 
+int objectos_discard(objectos_engine* engine, const char* mutation_id, char** mutations,
+                     objectos_error** error) {
+  return answered(engine, mutations, error,
+                  [&](SyncEngine& it) { return it.discard(text_of(mutation_id, "mutation_id")); });
+}
+int objectos_retry(objectos_engine* engine, const char* mutation_id, char** result,
+                   objectos_error** error) {
+  if (result != nullptr) *result = nullptr;
+  return guarded(error, [&] {
+    const std::string again = engine_of(engine).retry(text_of(mutation_id, "mutation_id"));
+    Json json = Json::object();
+    json.set("mutation_id", again.empty() ? Json() : Json::string(again));
+    give(result, json);
+  });
+}
+int objectos_dismiss(objectos_engine* engine, const char* mutation_id, objectos_error** error) {
+  return guarded(error, [&] { engine_of(engine).dismiss(text_of(mutation_id, "mutation_id")); });
+}
+
 int objectos_resolve(objectos_engine* engine, const char* conflict_id, const char* resolution,
                      const char* values, char** verdict, objectos_error** error) {
   return answered(engine, verdict, error, [&](SyncEngine& it) {

@@ -63,6 +63,10 @@ bool take_number(Options& options, const JsonMember& member) {
     options.page_mutations = whole(member);
   else if (member.name == "push_mutations")
     options.push_mutations = whole(member);
+  else if (member.name == "push_bytes")
+    options.push_bytes = whole(member);
+  else if (member.name == "push_age_ms")
+    options.timing.push_age = milliseconds(whole(member));
   else if (member.name == "lease_block")
     options.lease_block = whole(member);
   else if (member.name == "watch_interval_ms")

@@ -1,7 +1,9 @@
 // The background loop: sync, pause, again; patient after failures.
+#include <algorithm>
 #include <chrono>
 
 #include "engine/engine_impl.h"
+#include "protocol/timestamp.h"
 
 namespace objectos {
 
@@ -81,6 +83,49 @@ void SyncEngine::Impl::sync_soon() {
   wake_.notify_all();
 }
 
+// On the loop's thread. Costs a look at unchanged memory while nobody writes.
+bool SyncEngine::Impl::edits_are_due() {
+  try {
+    if (!loop_file_ || !loop_file_->is_current()) {
+      loop_file_.reset();
+      loop_file_ = open_beside();
+      loop_seen_ = -1;
+    }
+    const std::int64_t version = loop_file_->data_version();
+    if (version != loop_seen_) oldest_edit_ = loop_file_->oldest_pending(edits_sent_for_);
+    loop_seen_ = version;
+    const auto written_us = parse_timestamp(oldest_edit_);
+    if (!written_us) return false;
+    const std::int64_t age_ms = options_.timing.now_ms() - *written_us / 1000;
+    if (age_ms < options_.timing.push_age.count()) return false;
+    // What that sync leaves behind waits for the interval, or this would go on and on.
+    edits_sent_for_ = loop_file_->newest_write();
+    loop_seen_ = -1;
+    return true;
+  } catch (const StoreError&) {  // the next sync says what is wrong with the file
+    loop_file_.reset();
+    return false;
+  }
+}
+
+// Until the time is up, somebody wants something, or an edit has waited long enough.
+void SyncEngine::Impl::wait_in_pause(std::unique_lock<std::mutex>& lock,
+                                     std::int64_t milliseconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto wanted = [this] { return stopping_ || paused_ || sync_wanted_; };
+  const Clock::time_point end = Clock::now() + std::chrono::milliseconds(milliseconds);
+  const bool patient = retry_delay_ms_ > 0 || options_.timing.push_age.count() <= 0;
+  const auto step = std::clamp(options_.timing.push_age / 2, std::chrono::milliseconds(10),
+                               std::chrono::milliseconds(1'000));
+  while (!wake_.wait_until(lock, patient ? end : std::min(end, Clock::now() + step), wanted)) {
+    if (Clock::now() >= end) return;
+    lock.unlock();
+    const bool due = edits_are_due();
+    lock.lock();
+    if (due) return;
+  }
+}
+
 // The pause between two syncs, or while the app holds the loop. False: the loop ends.
 bool SyncEngine::Impl::pause(std::int64_t milliseconds) {
   {
@@ -90,8 +135,7 @@ bool SyncEngine::Impl::pause(std::int64_t milliseconds) {
   tell_status();
   dispatcher_.announce();
   std::unique_lock lock(state_mutex_);
-  const auto wanted = [this] { return stopping_ || paused_ || sync_wanted_; };
-  wake_.wait_for(lock, std::chrono::milliseconds(milliseconds), wanted);
+  wait_in_pause(lock, milliseconds);
   wake_.wait(lock, [this] { return stopping_ || !paused_; });
   loop_waiting_ = false;
   sync_wanted_ = false;
@@ -136,6 +180,7 @@ void SyncEngine::Impl::run_loop() {
     loop_running_ = false;
     progress_.phase = Phase::stopped;
     loop_thread_ = std::thread::id{};
+    loop_file_.reset();
     wake_.notify_all();  // nobody waits for a loop that has ended
   }
   tell_status();

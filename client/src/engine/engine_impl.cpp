@@ -64,6 +64,8 @@ SyncEngine::Impl::Impl(Options options)
   }
   options_.page_mutations = std::clamp(options_.page_mutations, 1, 10'000);
   options_.push_mutations = std::clamp(options_.push_mutations, 1, 1'000);
+  options_.push_bytes =
+      std::clamp(options_.push_bytes, std::int64_t{64} << 10, std::int64_t{48} << 20);
 }
 
 SyncEngine::Impl::~Impl() {
@@ -135,7 +137,8 @@ void SyncEngine::Impl::close_database() {
 }
 
 SessionLimits SyncEngine::Impl::session_limits() const {
-  return {options_.page_mutations, options_.push_mutations, options_.lease_block};
+  return {options_.page_mutations, options_.push_mutations, options_.lease_block,
+          options_.push_bytes};
 }
 
 LocalDatabase& SyncEngine::Impl::database() {
@@ -354,10 +357,8 @@ void SyncEngine::Impl::describe_engine(Status& status) {
 std::vector<PendingMutation> SyncEngine::Impl::pending() {
   return translated([&] {
     std::vector<PendingMutation> list;
-    for (const QueuedMutation& m : open_beside()->queue()) {
-      if (m.state == "judged") continue;
-      list.push_back({m.id, m.client_sequence, m.object, m.record_id, m.operation, m.data,
-                      m.timestamp, m.version, m.state});
+    for (const QueuedMutation& mutation : open_beside()->queue()) {
+      if (mutation.state != "judged") list.push_back(public_form(mutation));
     }
     return list;
   });

@@ -52,6 +52,9 @@ class SyncEngine::Impl {
   std::vector<PendingMutation> pending();
   std::vector<Conflict> conflicts();
   std::vector<RejectedMutation> rejections();
+  std::vector<PendingMutation> discard(const std::string& mutation_id);
+  std::string retry(const std::string& mutation_id);
+  void dismiss(const std::string& mutation_id);
 
   TransactionResult transaction(const std::function<void(Transaction&)>& write);
   std::vector<LocalDifference> verify_local();
@@ -109,6 +112,8 @@ class SyncEngine::Impl {
   void run_loop();
   bool sync_in_loop(std::int64_t& delay_ms);
   bool pause(std::int64_t milliseconds);
+  void wait_in_pause(std::unique_lock<std::mutex>& lock, std::int64_t milliseconds);
+  bool edits_are_due();
   void log(LogLevel level, const std::string& text) const;
 
   Options options_;
@@ -124,7 +129,7 @@ class SyncEngine::Impl {
   template <typename Work>
   auto beside(Work work);
   void close_app_connection();
-  std::mutex app_mutex_;                           // one at a time; taken before no other mutex
+  std::mutex app_mutex_;                           // one at a time; before it only work_mutex_
   std::atomic<std::thread::id> app_thread_{};      // who holds app_mutex_
   std::unique_ptr<LocalDatabase> app_connection_;  // opened by the first one
   const ErrorReport report_;                       // what listeners throw
@@ -157,6 +162,11 @@ class SyncEngine::Impl {
   Backoff backoff_;
   std::mutex lifecycle_mutex_;  // start() and stop(): who makes and joins loop_
   std::atomic<std::thread::id> loop_thread_{};
+  // The loop's own: what it has seen of the queue.
+  std::unique_ptr<LocalDatabase> loop_file_;
+  std::int64_t loop_seen_ = -1;      // the file's data version
+  std::string oldest_edit_;          // when it was written
+  std::int64_t edits_sent_for_ = 0;  // the newest edit when a sync began for the sake of edits
   std::thread loop_;
   FileWatch watch_;  // the last member: its thread uses the others
 };

@@ -1,6 +1,7 @@
 // The app's own writes through the engine: on the caller's thread, on a connection of their own, so
 // that a running sync and they wait for nothing but SQLite's write lock.
 #include "engine/engine_impl.h"
+#include "engine/public_forms.h"
 #include "engine/translated.h"
 
 namespace objectos {
@@ -42,6 +43,30 @@ TransactionResult SyncEngine::Impl::transaction(const std::function<void(Transac
       write(transaction);
     });
   });
+}
+
+std::vector<PendingMutation> SyncEngine::Impl::discard(const std::string& mutation_id) {
+  return beside([&](LocalDatabase& database) {
+    const SessionEvents events = session_events();
+    std::unique_ptr<WriteScope> scope = events.begin_write();
+    const Discarded discarded = database.discard(mutation_id, [&] { scope->begun(database); });
+    scope->rejected(discarded.rows);
+    scope.reset();
+    events.stored(database);
+    std::vector<PendingMutation> list;
+    for (const QueuedMutation& mutation : discarded.mutations)
+      list.push_back(public_form(mutation));
+    return list;
+  });
+}
+
+// The triggers queue it as the app's own write, of which the listeners hear as of any other.
+std::string SyncEngine::Impl::retry(const std::string& mutation_id) {
+  return beside([&](LocalDatabase& database) { return database.retry(mutation_id); });
+}
+
+void SyncEngine::Impl::dismiss(const std::string& mutation_id) {
+  beside([&](LocalDatabase& database) { database.dismiss(mutation_id); });
 }
 
 std::vector<LocalDifference> SyncEngine::Impl::verify_local() {

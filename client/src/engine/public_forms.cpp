@@ -44,4 +44,10 @@ RejectedMutation public_form(const Rejection& rejection) {
           rejection.reason,      rejection.detail, rejection.before,    rejection.after};
 }
 
+PendingMutation public_form(const QueuedMutation& mutation) {
+  return {mutation.id,        mutation.client_sequence, mutation.object,
+          mutation.record_id, mutation.operation,       mutation.data,
+          mutation.timestamp, mutation.version,         mutation.state};
+}
+
 }  // namespace objectos

@@ -8,5 +8,6 @@ namespace objectos {
 
 Conflict public_form(const LocalConflict& local);
 RejectedMutation public_form(const Rejection& rejection);
+PendingMutation public_form(const QueuedMutation& mutation);
 
 }  // namespace objectos

@@ -74,6 +74,15 @@ std::vector<Conflict> SyncEngine::conflicts() {
 std::vector<RejectedMutation> SyncEngine::rejections() {
   return impl_->rejections();
 }
+std::vector<PendingMutation> SyncEngine::discard(const std::string& mutation_id) {
+  return impl_->discard(mutation_id);
+}
+std::string SyncEngine::retry(const std::string& mutation_id) {
+  return impl_->retry(mutation_id);
+}
+void SyncEngine::dismiss(const std::string& mutation_id) {
+  impl_->dismiss(mutation_id);
+}
 Verdict SyncEngine::resolve(const std::string& conflict_id, const std::string& resolution) {
   return impl_->resolve(conflict_id, resolution, false);
 }

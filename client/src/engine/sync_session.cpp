@@ -1,8 +1,6 @@
 #include "engine/sync_session.h"
 
 #include <thread>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "engine/answers.h"
 #include "engine/public_forms.h"
@@ -18,7 +16,6 @@ namespace {
 
 constexpr int kSerializationAttempts = 5;
 constexpr int kResyncAttempts = 2;
-constexpr int kForkAttempts = 3;
 // What is received before the file's write lock is taken: other programs go on writing while the
 // network is slow.
 constexpr std::size_t kHeldBackBytes = 1 << 20;
@@ -151,98 +148,6 @@ void SyncSession::hello(SyncResult& result) {
   database_.drop_leases();  // the new history may give the same numbers to others
   database_.set_identity(state.client_id, answer.user_id, answer.epoch);
   result.resynced = true;
-}
-
-// Numbers that are known for other edits show only when they are sent.
-void SyncSession::push_as_one_client(SyncResult& result) {
-  for (int attempt = 1;; ++attempt) {
-    try {
-      return push_all(result);
-    } catch (const Error& error) {
-      if (error.error_class() != ErrorClass::fork || attempt == kForkAttempts) throw;
-    }
-    take_new_identity(result);
-  }
-}
-
-// What is queued when it begins, so that it ends while the app goes on writing. While the server
-// judges a batch, the verdicts of the one before are stored and the next one is frozen.
-void SyncSession::push_all(SyncResult& result) {
-  const StoreCounters counters = database_.counters();
-  const std::int64_t last = counters.highest_client_sequence;
-  progress_.push_total = counters.pending + counters.in_flight;
-  enter(Phase::pushing);
-  const auto max = static_cast<std::size_t>(limits_.push_mutations);
-  Judged judged;
-  for (auto batch = database_.next_batch(max); !batch.empty();) {
-    std::vector<QueuedMutation> next;
-    with_serialization_retries(events_, [&] {
-      try {
-        request_push(batch);
-      } catch (...) {
-        settle(judged, result);
-        throw;
-      }
-      settle(judged, result);
-      const std::int64_t sent = batch.back().client_sequence;
-      if (next.empty() && sent < last) next = database_.next_batch(max, sent);
-      judged.verdicts = receive_push(batch);
-    });
-    const bool more = batch.back().client_sequence < last;
-    judged.batch = std::move(batch);
-    if (next.empty()) {
-      settle(judged, result);
-      if (more) next = database_.next_batch(max);
-    }
-    batch = std::move(next);
-  }
-}
-
-void SyncSession::request_push(const std::vector<QueuedMutation>& batch) {
-  fault_point("push_before_send");
-  transport_.request_push(database_.state().client_id, LocalDatabase::batch_json(batch));
-}
-
-std::vector<StoredVerdict> SyncSession::receive_push(const std::vector<QueuedMutation>& batch) {
-  auto rows = transport_.receive_push();
-  fault_point("push_answered");
-  std::unordered_set<std::string_view> sent;
-  for (const QueuedMutation& mutation : batch) sent.insert(mutation.id);
-  std::vector<StoredVerdict> verdicts;
-  for (const VerdictRow& row : rows) {
-    if (sent.count(row.mutation_id) != 0) verdicts.push_back(stored_form(row));
-  }
-  if (verdicts.size() != batch.size()) {
-    throw Error(ErrorClass::upgrade, "unexpected_answer",
-                "The server did not judge every mutation of a push.",
-                std::to_string(verdicts.size()) + " of " + std::to_string(batch.size()));
-  }
-  return verdicts;
-}
-
-// Stores what was judged and tells of it. Nothing when there is nothing.
-void SyncSession::settle(Judged& judged, SyncResult& result) {
-  if (judged.verdicts.empty()) return;
-  const Judged done = std::move(judged);
-  judged = {};
-  std::unique_ptr<WriteScope> scope = events_.begin_write();
-  auto rejections = database_.store_verdicts(done.verdicts, [&] { scope->begun(database_); });
-  fault_point("push_verdicts_stored");
-  progress_.pushed += static_cast<std::int64_t>(done.batch.size());
-  enter(Phase::pushing);
-  std::unordered_map<std::string_view, const QueuedMutation*> sent;
-  for (const QueuedMutation& mutation : done.batch) sent.emplace(mutation.id, &mutation);
-  for (const StoredVerdict& verdict : done.verdicts) {
-    const QueuedMutation& mutation = *sent.at(verdict.mutation_id);
-    result.verdicts.push_back({mutation.id, mutation.object, mutation.record_id, mutation.operation,
-                               verdict.status, verdict.duplicate, verdict.version, verdict.reason,
-                               verdict.resolution, verdict.detail});
-    events_.verdict(result.verdicts.back());
-  }
-  scope->rejected(rejections);
-  for (const Rejection& rejection : rejections) events_.rejection(public_form(rejection));
-  scope.reset();
-  events_.stored(database_);
 }
 
 void SyncSession::pull(SyncResult& result) {

@@ -53,6 +53,7 @@ struct SessionLimits {
   int page_mutations = 1000;
   int push_mutations = 1000;
   std::int64_t lease_block = 1000;
+  std::int64_t push_bytes = 4 << 20;
 };
 
 class SyncSession {
@@ -73,6 +74,8 @@ class SyncSession {
   void hello(SyncResult& result);
   void push_as_one_client(SyncResult& result);
   void take_new_identity(SyncResult& result);
+  void push_readable(SyncResult& result);
+  bool reject_unreadable(SyncResult& result);
   void push_all(SyncResult& result);
   void request_push(const std::vector<QueuedMutation>& batch);
   // Of one batch, in the server's order.

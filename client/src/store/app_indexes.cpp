@@ -6,11 +6,14 @@
 namespace objectos {
 namespace {
 
+// Ours are told from the app's by their name.
+const char* const is_ours = " LIKE '\\_queue\\_%' ESCAPE '\\'";
+
 bool has_triggers(sqlite3* database, const LocalObject& object) {
   std::string wanted = create_triggers_sql(object);
-  Statement rows(database,
-                 "SELECT sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? AND name "
-                 "LIKE '\\_queue\\_%' ESCAPE '\\'");
+  Statement rows(database, std::string("SELECT sql FROM sqlite_master WHERE type='trigger' AND "
+                                       "tbl_name=? AND name") +
+                               is_ours);
   rows.bind(1, std::string_view(object.name));
   int found = 0;
   while (rows.step()) {
@@ -22,6 +25,42 @@ bool has_triggers(sqlite3* database, const LocalObject& object) {
        at = wanted.find("\nCREATE TRIGGER ", at))
     ++made, ++at;
   return found == made;
+}
+
+struct MadeAt {
+  std::string name, sql;
+  int64_t at = 0;
+};
+
+// In the order in which they were made. A trigger bears its table's name as its author spelt it.
+std::vector<MadeAt> triggers(sqlite3* database, const LocalObject& object, const char* whose) {
+  Statement rows(database, std::string("SELECT name,sql,rowid FROM sqlite_master WHERE "
+                                       "type='trigger' AND tbl_name=? COLLATE NOCASE AND ") +
+                               whose + is_ours + " ORDER BY rowid");
+  rows.bind(1, std::string_view(object.name));
+  std::vector<MadeAt> found;
+  while (rows.step()) found.push_back({rows.text(0), rows.text(1), rows.integer(2)});
+  return found;
+}
+
+// Each of ours where local_schema.h says: the one for deletes, the app's, the others.
+bool in_order(sqlite3* database, const LocalObject& object) {
+  const std::vector<MadeAt> app = triggers(database, object, "name NOT");
+  if (app.empty()) return true;
+  for (const MadeAt& own : triggers(database, object, "name")) {
+    const bool deletes = own.name == "_queue_delete_" + object.name;
+    if (deletes ? own.at > app.front().at : own.at < app.back().at) return false;
+  }
+  return true;
+}
+
+void make_triggers(sqlite3* database, const LocalObject& object) {
+  const std::vector<MadeAt> app = triggers(database, object, "name NOT");
+  run_sql(database, drop_triggers_sql(object.name));
+  for (const MadeAt& trigger : app) run_sql(database, "DROP TRIGGER " + quote_name(trigger.name));
+  run_sql(database, create_delete_trigger_sql(object));
+  for (const MadeAt& trigger : app) run_sql(database, trigger.sql);
+  run_sql(database, create_write_triggers_sql(object));
 }
 
 }  // namespace
@@ -47,10 +86,14 @@ std::vector<AppUnique> app_unique_indexes(sqlite3* database, const std::string& 
   return found;
 }
 
-bool follow_app_indexes(sqlite3* database, LocalObject& object) {
+bool fits_app_statements(sqlite3* database, LocalObject& object) {
   object.app_unique = app_unique_indexes(database, object.name);
-  if (has_triggers(database, object)) return false;
-  run_sql(database, drop_triggers_sql(object.name) + create_triggers_sql(object));
+  return has_triggers(database, object) && in_order(database, object);
+}
+
+bool follow_app_statements(sqlite3* database, LocalObject& object) {
+  if (fits_app_statements(database, object)) return false;
+  make_triggers(database, object);
   return true;
 }
 

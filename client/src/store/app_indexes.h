@@ -13,9 +13,12 @@ namespace objectos {
 
 std::vector<AppUnique> app_unique_indexes(sqlite3* database, const std::string& table);
 
-// Makes `object.app_unique` and the table's queue triggers agree with the indexes there are now.
-// Within a write transaction. True if the triggers had to change.
-bool follow_app_indexes(sqlite3* database, LocalObject& object);
+// Makes `object.app_unique` agree with the indexes there are now. True if the table's queue
+// triggers agree with them, too, and stand in their order with the app's triggers (local_schema.h).
+bool fits_app_statements(sqlite3* database, LocalObject& object);
+
+// The same, and makes the triggers agree. Within a write transaction. True if they had to change.
+bool follow_app_statements(sqlite3* database, LocalObject& object);
 
 // Drops the app's UNIQUE indexes on a table and returns how to make them again: within a round,
 // values may trade places, and only its end must satisfy them.

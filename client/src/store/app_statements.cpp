@@ -62,7 +62,8 @@ void keep(sqlite3* database, const std::string& object, const AppStatement& stat
 
 std::vector<AppStatement> app_statements(sqlite3* database, const std::string& object) {
   Statement rows(database,
-                 "SELECT name,sql FROM sqlite_master WHERE tbl_name=?1 AND type IN('index',"
+                 "SELECT name,sql FROM sqlite_master WHERE tbl_name=?1 COLLATE NOCASE AND type "
+                 "IN('index',"
                  "'trigger') AND sql IS NOT NULL AND name NOT LIKE '\\_queue\\_%' ESCAPE '\\' "
                  "UNION ALL SELECT name,sql FROM _lost_statements WHERE object=?1 AND name NOT IN "
                  "(SELECT name FROM sqlite_master)");

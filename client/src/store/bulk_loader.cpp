@@ -27,8 +27,9 @@ class StoreLoader : public BulkLoader {
       values += "?,";
     }
     run_sql(store_.database(), "DELETE FROM " + quote_name(name) + " WHERE _synced=1");
-    insert_ = Statement(store_.database(), "INSERT OR IGNORE INTO " + quote_name(name) + "(" +
-                                               names + "_version) VALUES(" + values + "?)");
+    insert_ =
+        Statement(store_.database(), "INSERT OR IGNORE INTO " + quote_name(name) + "(" + names +
+                                         "_version,_synced) VALUES(" + values + "?,1)");
     at_ = 1;
   }
   void bind_null() override { sqlite3_bind_null(insert_.handle(), at_++); }

@@ -31,20 +31,24 @@
 namespace objectos {
 
 enum class StoreErrorKind {
-  not_found,      // no such file
-  not_ours,       // a file that is no SQLite database, or not one of ours
-  read_only,      // the file or its directory cannot be written
-  newer_format,   // written by a newer version of this program
-  locked,         // another engine has the file open
-  busy,           // another program holds the write lock for too long: retry
-  disk_full,      // no space (or quota); nothing was changed
-  exists,         // create() on a file that is one of ours already, or a table name is taken
-  corrupt,        // SQLite says the file is damaged
-  constraint,     // a UNIQUE index of the app's refuses what the server holds
-  incomplete,     // its initial sync was interrupted
-  invalid_input,  // a row, schema or verdict that does not fit
-  statement,      // a statement of the app's failed; detail: what it was
-  query,          // a query of the app's that is none, or that SQLite refuses
+  not_found,         // no such file
+  not_ours,          // a file that is no SQLite database, or not one of ours
+  read_only,         // the file or its directory cannot be written
+  newer_format,      // written by a newer version of this program
+  locked,            // another engine has the file open
+  busy,              // another program holds the write lock for too long: retry
+  disk_full,         // no space (or quota); nothing was changed
+  exists,            // create() on a file that is one of ours already, or a table name is taken
+  corrupt,           // SQLite says the file is damaged
+  constraint,        // a UNIQUE index of the app's refuses what the server holds
+  incomplete,        // its initial sync was interrupted
+  invalid_input,     // a row, schema or verdict that does not fit
+  statement,         // a statement of the app's failed; detail: what it was
+  unknown_mutation,  // neither in the queue nor among the rejections
+  mutation_sent,     // too late to discard it
+  mutation_needed,   // later ones in the queue build on it; detail: which
+  record_missing,    // what a rejected update changed is gone
+  query,             // a query of the app's that is none, or that SQLite refuses
   internal,
 };
 
@@ -132,6 +136,14 @@ struct QueuedMutation {
   std::string frozen;        // exact bytes to send (a JSON object); empty while pending
 };
 
+// What one push may hold: mutations, and bytes of their messages.
+struct BatchLimits {
+  size_t mutations = 1000;
+  size_t bytes = size_t{4} << 20;
+  BatchLimits(size_t of_mutations) : mutations(of_mutations) {}
+  BatchLimits(size_t of_mutations, size_t of_bytes) : mutations(of_mutations), bytes(of_bytes) {}
+};
+
 struct LocalChange {
   std::string object, record_id;
   std::string operation;      // insert | update | delete | removed | truncate (no record_id)
@@ -175,6 +187,12 @@ struct Rejection {
   std::string data, original;                                // what was tried
   std::string before, after;  // the local row before and after the undo (JSON; empty = no row)
   std::string rejected_at;
+};
+
+// What left the queue because the app wanted it, and each one's row before and after, in order.
+struct Discarded {
+  std::vector<QueuedMutation> mutations;
+  std::vector<Rejection> rows;
 };
 
 struct LocalConflict {
@@ -297,15 +315,20 @@ class LocalDatabase {
 
   // --- the queue
   virtual StoreCounters counters() const = 0;
-  // In-flight ones to resend first; if there are none, freezes pending ones. Up to `max` of them
-  // (whole groups; a group bigger than max goes alone and whole). Empty: nothing to send.
+  // In-flight ones to resend first; if there are none, freezes pending ones. As many as the limits
+  // let (whole groups; a group or mutation beyond them goes alone). Empty: nothing to send.
   //
   // `after`: the number up to which mutations are under way, their verdicts not stored yet. What
   // follows may be sent when they are answered, so it may hold none of their records: the version
   // that it claims is the verdict's to say. Empty also when that leaves little to send.
-  virtual std::vector<QueuedMutation> next_batch(size_t max, int64_t after = 0) = 0;
-  // The batch's payloads as the JSON array for sync_push.
+  virtual std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after = 0) = 0;
+  // What no server could read, among what is in flight, leaves the queue as rejected, its group
+  // with it: broken text, or larger than protocol/limits.h lets. Returned; empty: there is none.
+  // `begun`: as of store_verdicts().
+  virtual std::vector<Rejection> reject_unreadable(const std::function<void()>& begun = {}) = 0;
+  // The batch's payloads as the JSON array for sync_push, and its length.
   static std::string batch_json(const std::vector<QueuedMutation>& batch);
+  static size_t batch_bytes(const std::vector<QueuedMutation>& batch);
   // All or none. Rejected ones leave the queue and come back as events. `begun` is called when the
   // write lock is held and nothing is changed yet.
   virtual std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts,
@@ -321,6 +344,8 @@ class LocalDatabase {
                                 const std::vector<Value>& parameters) const = 0;
   virtual void check_query(const std::string& sql, const std::vector<Value>& parameters) const = 0;
   virtual void interrupt() const noexcept = 0;
+  // When the oldest pending mutation after this number was written; empty: there is none.
+  virtual std::string oldest_pending(int64_t after) const = 0;
   // The number of the newest local write.
   virtual int64_t newest_write() const = 0;
   // Another value when another connection has committed since. Costs no reading of the file.
@@ -355,6 +380,17 @@ class LocalDatabase {
   virtual void store_conflict_resolved(const std::string& conflict_id,
                                        const std::string& resolution) = 0;
   virtual std::vector<Rejection> rejections() const = 0;
+  // A pending mutation leaves the queue, its group with it, and the rows are what the others make
+  // of them. Returns what left, with the rows before and after. Later edits of its record go on
+  // without an update; an insert or a delete that they build on is mutation_needed, what is not
+  // pending any more mutation_sent. `begun`: as of store_verdicts().
+  virtual Discarded discard(const std::string& mutation_id,
+                            const std::function<void()>& begun = {}) = 0;
+  // Writes what a rejected mutation wrote once more, as a local write to the present row (an insert
+  // of a record that there is becomes an update), and forgets the rejection. Returns the id of the
+  // new mutation, "" if the row is that way already. record_missing: an update without its record.
+  virtual std::string retry(const std::string& mutation_id) = 0;
+  virtual void dismiss(const std::string& mutation_id) = 0;  // forgets a rejection
   virtual std::vector<LocalDifference> verify_local() const = 0;
   // What SQLite itself finds wrong with the file, a sentence each; reads all of it.
   virtual std::vector<std::string> integrity_problems() const = 0;

@@ -28,7 +28,7 @@ CREATE TABLE _conflicts(conflict_id TEXT PRIMARY KEY, mutation_id TEXT, object T
 CREATE TABLE _group(id INTEGER PRIMARY KEY AUTOINCREMENT,
   started_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));
 CREATE TABLE _applying(by TEXT);
-CREATE TABLE _replaced(object TEXT, record_id TEXT, image TEXT, version INTEGER);
+CREATE TABLE _replaced(object TEXT, arriving TEXT, record_id TEXT, image TEXT, version INTEGER);
 CREATE TABLE _tags(object TEXT NOT NULL, record_id TEXT NOT NULL, tag TEXT NOT NULL,
   PRIMARY KEY(object, record_id));
 CREATE INDEX _tags_tag ON _tags(tag);
@@ -108,7 +108,7 @@ std::string refuse_sql(const LocalObject& object) {
   for (const LocalColumn& column : object.columns) {
     std::string value = field("NEW", column);
     if (column.kind != "bytes")
-      nul.push_back("(typeof(" + value + ")='text' AND instr(CAST(" + value +
+      nul.push_back("(typeof(" + value + ") IN('text','blob') AND instr(CAST(" + value +
                     " AS BLOB),x'00')>0)");
     if (column.is_key) missing.push_back("(" + value + " IS NULL)");
   }
@@ -144,18 +144,39 @@ std::string save_base_sql(const LocalObject& object, const std::string& row,
          " AND record_id=" + id + ")" + (where.empty() ? "" : " AND " + where) + ";";
 }
 
-std::string mark_unsynced_sql(const LocalObject& object, const std::string& more) {
-  return "UPDATE " + quote_name(object.name) + " SET _synced=0" + more + " WHERE " +
-         key_match_sql(object, quote_name(object.name), "NEW") + ";";
+// Where it is not so already: an UPDATE fires the app's triggers, too.
+std::string mark_unsynced_sql(const LocalObject& object) {
+  return "UPDATE " + quote_name(object.name) + " SET _synced=0 WHERE " +
+         key_match_sql(object, quote_name(object.name), "NEW") + " AND _synced<>0;";
+}
+
+// Under which name the arrival of NEW is noted in _replaced: its record id, which a row that waits
+// for a leased key has not yet. The app's triggers may nest other arrivals in this one.
+std::string arrival_sql(const LocalObject& object) {
+  const std::string id = record_id_sql(object, "NEW"), keyed = has_key_sql(object, "NEW");
+  return keyed.empty() ? id : "CASE WHEN " + keyed + " THEN " + id + " ELSE '' END";
+}
+
+std::string noted_sql(const LocalObject& object, const std::string& arrival) {
+  return " FROM _replaced AS r WHERE r.object=" + quote_text(object.name) +
+         " AND r.arriving=" + arrival;
+}
+
+std::string forget_noted_sql(const LocalObject& object, const std::string& arrival) {
+  return "DELETE FROM _replaced WHERE object=" + quote_text(object.name) +
+         " AND arriving=" + arrival + ";";
 }
 
 // The rows that OR REPLACE took away because of the app's UNIQUE indexes: noted before in
-// _replaced, gone now. They were deleted, without a DELETE trigger.
-std::string displaced_sql(const LocalObject& object) {
+// _replaced, gone now. They were deleted, without a DELETE trigger. `where`: what was noted is of
+// this statement.
+std::string displaced_sql(const LocalObject& object, const std::string& arrival,
+                          const std::string& where) {
   if (object.app_unique.empty()) return "";
-  std::string gone = " FROM _replaced r WHERE r.record_id<>" + record_id_sql(object, "NEW") +
-                     " AND NOT EXISTS(SELECT 1 FROM " + quote_name(object.name) + " t WHERE " +
-                     record_id_sql(object, "t") + "=r.record_id)";
+  std::string gone = noted_sql(object, arrival) + " AND r.record_id<>" +
+                     record_id_sql(object, "NEW") + " AND NOT EXISTS(SELECT 1 FROM " +
+                     quote_name(object.name) + " t WHERE " + record_id_sql(object, "t") +
+                     "=r.record_id)" + (where.empty() ? "" : " AND (" + where + ")");
   return "INSERT INTO _base(object,record_id,image,version) SELECT r.object,r.record_id,r.image,"
          "r.version" +
          gone +
@@ -167,23 +188,23 @@ std::string displaced_sql(const LocalObject& object) {
 
 // A new row under NEW's key: an update if _replaced says that a row was there (OR REPLACE fires no
 // DELETE trigger), else an insert.
-std::string arrived_sql(const LocalObject& object, const std::string& where) {
-  std::string also = where.empty() ? "" : "(" + where + ") AND ";
-  std::string from = " FROM _replaced";
-  if (!object.app_unique.empty()) from += " WHERE record_id=" + record_id_sql(object, "NEW");
-  std::string replaced = "EXISTS(SELECT 1" + from + ")";
-  std::string image = "(SELECT image" + from + ")", version = "(SELECT version" + from + ")";
+std::string arrived_sql(const LocalObject& object, const std::string& arrival) {
+  const std::string from =
+      noted_sql(object, arrival) + " AND r.record_id=" + record_id_sql(object, "NEW");
+  const std::string replaced = "EXISTS(SELECT 1" + from + ")";
+  const std::string image = "(SELECT r.image" + from + ")",
+                    version = "(SELECT r.version" + from + ")";
   auto always = [](const LocalColumn&) { return std::string(); };
   auto present = [](const LocalColumn& column) { return field("NEW", column) + " IS NOT NULL"; };
-  std::string sql = displaced_sql(object);
-  sql += save_base_sql(object, "NEW", image, version, where);
-  sql += queue_sql(object, "NEW", "insert", object_sql(object, "NEW", false, present), "NULL",
-                   "NULL", also + "NOT " + replaced);
-  sql += queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, always), image,
-                   version, also + replaced);
-  std::string touch = mark_unsynced_sql(object, ",_version=" + version);
-  if (!where.empty()) touch.insert(touch.size() - 1, " AND (" + where + ")");
-  return sql + touch + "DELETE FROM _replaced;";
+  const std::string table = quote_name(object.name);
+  return displaced_sql(object, arrival, "") + save_base_sql(object, "NEW", image, version, "") +
+         queue_sql(object, "NEW", "insert", object_sql(object, "NEW", false, present), "NULL",
+                   "NULL", "NOT " + replaced) +
+         queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, always), image,
+                   version, replaced) +
+         "UPDATE " + table + " SET _synced=0,_version=" + version + " WHERE " +
+         key_match_sql(object, table, "NEW") + " AND (_synced<>0 OR _version IS NOT " + version +
+         ");" + forget_noted_sql(object, arrival);
 }
 
 std::string unique_match_sql(const AppUnique& index) {
@@ -200,9 +221,12 @@ std::string notice_sql(const LocalObject& object, const std::string& itself) {
   std::string same_key = key_match_sql(object, "t", "NEW"), taken = "(" + same_key + ")";
   for (const AppUnique& index : object.app_unique) taken += " OR " + unique_match_sql(index);
   if (!itself.empty()) taken = "(" + taken + ") AND NOT(" + itself + ")";
-  return "DELETE FROM _replaced;INSERT INTO _replaced(object,record_id,image,version) SELECT " +
-         quote_text(object.name) + "," + record_id_sql(object, "t") + "," + image_sql(object, "t") +
-         ",t._version FROM " + quote_name(object.name) + " t WHERE " + taken + ";";
+  const std::string arrival = arrival_sql(object);
+  return forget_noted_sql(object, arrival) +
+         "INSERT INTO _replaced(object,arriving,record_id,image,version) SELECT " +
+         quote_text(object.name) + "," + arrival + "," + record_id_sql(object, "t") + "," +
+         image_sql(object, "t") + ",t._version FROM " + quote_name(object.name) + " t WHERE " +
+         taken + ";";
 }
 
 // Which updates may take another row's place: a changed key, or changed values of a UNIQUE index.
@@ -212,6 +236,25 @@ std::string displaces_sql(const LocalObject& object) {
     for (const auto& [name, collation] : index.columns)
       sql += " OR (OLD." + quote_name(name) + " IS NOT NEW." + quote_name(name) + ")";
   return sql;
+}
+
+// The row is gone under OLD's key.
+std::string leave_sql(const LocalObject& object) {
+  const std::string image = image_sql(object, "OLD");
+  return save_base_sql(object, "OLD", image, "OLD._version", "") +
+         queue_sql(object, "OLD", "delete", "NULL", image, "OLD._version", "");
+}
+
+std::string edited_sql(const LocalObject& object) {
+  const auto changed = [](const LocalColumn& column) {
+    return field("OLD", column) + " IS NOT " + field("NEW", column);
+  };
+  const std::string arrival = arrival_sql(object);
+  return displaced_sql(object, arrival, displaces_sql(object)) +
+         save_base_sql(object, "OLD", image_sql(object, "OLD"), "OLD._version", "") +
+         queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, changed),
+                   object_sql(object, "OLD", false, changed), "OLD._version", "") +
+         (object.app_unique.empty() ? "" : forget_noted_sql(object, arrival));
 }
 
 std::string trigger_name(const std::string& object, const char* what) {
@@ -297,53 +340,56 @@ std::string create_table_sql(const LocalObject& object, const std::string& table
   for (const LocalColumn& column : object.columns)
     sql += quote_name(column.name) + " " + declared_type(column) + key_default_sql(column) + ",";
   for (const std::string& name : object.key) key += (key.empty() ? "" : ",") + quote_name(name);
-  return sql + "_version BIGINT,_synced INTEGER NOT NULL DEFAULT 1,PRIMARY KEY(" + key + "));\n";
+  return sql + "_version BIGINT,_synced INTEGER NOT NULL DEFAULT 0,PRIMARY KEY(" + key + "));\n";
 }
 
-std::string create_triggers_sql(const LocalObject& object) {
+std::string create_delete_trigger_sql(const LocalObject& object) {
+  const std::string id = record_id_sql(object, "OLD");
+  return trigger_sql(object, "delete", "AFTER DELETE", has_key_sql(object, "OLD"),
+                     leave_sql(object) + "DELETE FROM _replaced WHERE object=" +
+                         quote_text(object.name) + " AND record_id=" + id + ";");
+}
+
+std::string create_write_triggers_sql(const LocalObject& object) {
   std::string columns;
   for (const LocalColumn& column : object.columns)
     if (!column.generated) columns += (columns.empty() ? "" : ",") + quote_name(column.name);
-  auto changed = [](const LocalColumn& column) {
-    return field("OLD", column) + " IS NOT " + field("NEW", column);
-  };
-  std::string moved = key_changed_sql(object), stayed = "NOT(" + moved + ")";
-  std::string old_image = image_sql(object, "OLD");
-  std::string update = refuse_sql(object) + displaced_sql(object) +
-                       save_base_sql(object, "OLD", old_image, "OLD._version", "");
-  update += queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, changed),
-                      object_sql(object, "OLD", false, changed), "OLD._version", "");
-  update += mark_unsynced_sql(object, "") + "DELETE FROM _replaced;";
-  std::string leave = save_base_sql(object, "OLD", old_image, "OLD._version", "") +
-                      queue_sql(object, "OLD", "delete", "NULL", old_image, "OLD._version", "");
+  const std::string moved = key_changed_sql(object), stayed = "NOT(" + moved + ")";
+  const std::string edited = "(" + stayed + ") AND (" + any_changed_sql(object) + ")";
   // A row that waits for a leased key has none for a moment: nothing is queued then.
   const std::string keyed = has_key_sql(object, "NEW"), was = has_key_sql(object, "OLD");
   const auto both = [](const std::string& one, const std::string& other) {
     return other.empty() ? one : one.empty() ? other : "(" + one + ") AND " + other;
   };
-  const std::string arrive = refuse_sql(object) + arrived_sql(object, "");
+  const std::string refuse = refuse_sql(object), arrival = arrival_sql(object);
   std::string sql =
       trigger_sql(object, "notice", "BEFORE INSERT", "", notice_sql(object, "")) +
-      trigger_sql(object, "insert", "AFTER INSERT", keyed, arrive) +
+      trigger_sql(object, "insert", "AFTER INSERT", keyed, refuse + arrived_sql(object, arrival)) +
       trigger_sql(object, "notice_move", "BEFORE UPDATE OF " + columns,
                   both(displaces_sql(object), was),
                   notice_sql(object, key_match_sql(object, "t", "OLD"))) +
-      trigger_sql(object, "update", "AFTER UPDATE OF " + columns,
-                  "(" + stayed + ") AND (" + any_changed_sql(object) + ")", update) +
+      // A trigger of its own, or an app's trigger that this UPDATE fires could not fire "update".
+      trigger_sql(object, "mark", "AFTER UPDATE OF " + columns, "NEW._synced<>0 AND " + edited,
+                  mark_unsynced_sql(object)) +
+      trigger_sql(object, "update", "AFTER UPDATE OF " + columns, edited,
+                  refuse + edited_sql(object)) +
       trigger_sql(object, "move", "AFTER UPDATE OF " + columns, both(moved, was),
-                  refuse_sql(object) + leave + arrived_sql(object, "")) +
-      trigger_sql(object, "delete", "AFTER DELETE", was, leave + "DELETE FROM _replaced;");
+                  refuse + leave_sql(object) + arrived_sql(object, arrival));
   if (keyed.empty()) return sql;
   return sql +
          trigger_sql(object, "key", "AFTER INSERT", "NOT(" + keyed + ")", give_key_sql(object)) +
          trigger_sql(object, "named", "AFTER UPDATE OF " + columns, keyed + " AND NOT(" + was + ")",
-                     arrive);
+                     refuse + arrived_sql(object, "''"));
+}
+
+std::string create_triggers_sql(const LocalObject& object) {
+  return create_delete_trigger_sql(object) + create_write_triggers_sql(object);
 }
 
 std::string drop_triggers_sql(const std::string& object) {
   std::string sql;
   for (const char* what :
-       {"notice", "insert", "notice_move", "update", "move", "delete", "key", "named"})
+       {"notice", "insert", "notice_move", "mark", "update", "move", "delete", "key", "named"})
     sql += "DROP TRIGGER IF EXISTS " + trigger_name(object, what) + ";";
   return sql;
 }

@@ -14,7 +14,12 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json);
 std::string schema_epoch(std::string_view schema_json);
 std::string declared_type(const LocalColumn& column);
 std::string create_table_sql(const LocalObject& object, const std::string& table_name);
-std::string create_triggers_sql(const LocalObject& object);
+// SQLite runs the triggers of one event from the newest to the oldest. What an app's trigger writes
+// is queued rightly when ours for new and changed rows come before it, and the one for deleted rows
+// after it (children before their parent): so the first is made before the app's, the others after.
+std::string create_delete_trigger_sql(const LocalObject& object);
+std::string create_write_triggers_sql(const LocalObject& object);
+std::string create_triggers_sql(const LocalObject& object);  // both, in this order
 std::string drop_triggers_sql(const std::string& object);
 extern const char* const system_tables_sql;
 extern const char* const drop_system_tables_sql;

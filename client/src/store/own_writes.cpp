@@ -115,6 +115,7 @@ int64_t Store::last_number() const {
 
 TransactionResult Store::write_group(const std::function<void()>& write) {
   WriteTransaction transaction(database_);
+  follow_indexes();
   const int64_t before = last_number();
   Statement begin(database_, "INSERT INTO _group DEFAULT VALUES RETURNING CAST(id AS TEXT)");
   begin.step();

@@ -4,6 +4,7 @@
 
 #include "../fault_point.h"
 #include "claimed_versions.h"
+#include "protocol/limits.h"
 #include "queue_sql.h"
 #include "store.h"
 
@@ -11,19 +12,9 @@ namespace objectos {
 
 namespace {
 
-QueuedMutation queued_at(const Statement& row) {
-  return {row.text(1), row.integer(0), row.text(2),
-          row.text(3), row.text(4),    row.text(5),
-          row.text(6), row.text(7),    row.integer_or_none(8),
-          row.text(9), row.text(10),   row.text(11),
-          row.text(12)};
-}
-
-std::vector<QueuedMutation> queued(Statement& rows) {
-  std::vector<QueuedMutation> found;
-  while (rows.step()) found.push_back(queued_at(rows));
-  return found;
-}
+// Id, names, times and the like, beside a mutation's values.
+constexpr size_t kMessageRoom = 1024;
+constexpr size_t kSparedBytes = size_t{1} << 20;
 
 // Does the group of the mutation before go on here?
 bool in_group(const std::vector<QueuedMutation>& batch, size_t at) {
@@ -52,6 +43,25 @@ void append_fields(std::string& out, std::string_view key, const JsonSlices& fie
 }
 
 }  // namespace
+
+QueuedMutation Store::queued_at(const Statement& row) {
+  return {row.text(1), row.integer(0), row.text(2),
+          row.text(3), row.text(4),    row.text(5),
+          row.text(6), row.text(7),    row.integer_or_none(8),
+          row.text(9), row.text(10),   row.text(11),
+          row.text(12)};
+}
+
+std::vector<QueuedMutation> Store::queued(Statement& rows) {
+  std::vector<QueuedMutation> found;
+  while (rows.step()) found.push_back(queued_at(rows));
+  return found;
+}
+
+size_t Store::message_bytes(const QueuedMutation& mutation) {
+  const size_t bytes = mutation.data.size() + mutation.original.size() + kMessageRoom;
+  return bytes > kSparedBytes ? frozen_payload(mutation).size() : bytes;
+}
 
 std::vector<QueuedMutation> Store::queue() const {
   Statement rows(database_, std::string(queue_sql::columns) + "1 ORDER BY client_sequence");
@@ -84,13 +94,21 @@ StoreCounters Store::counters() const {
           row.integer(3), row.integer(4), row.integer(5)};
 }
 
+std::string Store::oldest_pending(int64_t after) const {
+  Statement row(database_, queue_sql::oldest_pending);
+  row.bind(1, after);
+  return row.step() ? row.text(0) : "";
+}
+
 int64_t Store::confirmed() const {
   Statement row(database_, queue_sql::confirmed);
   row.step();
   return row.integer(0);
 }
 
-// As changed_fields() and json_object() would write it, straight from the queue's texts.
+// As changed_fields() and json_object() would write it, straight from the queue's texts. What was
+// there before is left out where it is long and would make the message too large: the claimed
+// version says the same, and the server's log which fields have changed since.
 std::string Store::frozen_payload(const QueuedMutation& mutation) {
   const bool update = mutation.operation == "update";
   JsonSlices data, original;
@@ -101,8 +119,11 @@ std::string Store::frozen_payload(const QueuedMutation& mutation) {
     const JsonSlice* const before = original.find(field.name);
     return before == nullptr || before->raw != field.raw;
   };
+  const bool spare =
+      mutation.version &&
+      mutation.data.size() + mutation.original.size() + kMessageRoom > limits::request_bytes_max;
   std::string text;
-  text.reserve(mutation.data.size() + mutation.original.size() + 256);
+  text.reserve(mutation.data.size() + (spare ? 0 : mutation.original.size()) + 256);
   append_text(text, "{\"id\":", mutation.id);
   append_text(text, ",\"object\":", mutation.object);
   append_text(text, ",\"record_id\":", mutation.record_id);
@@ -112,6 +133,7 @@ std::string Store::frozen_payload(const QueuedMutation& mutation) {
   }
   if (!mutation.original.empty()) {
     append_fields(text, ",\"original\":", original, [&](const JsonSlice& field) {
+      if (spare && field.raw.size() > kSparedBytes) return false;
       const JsonSlice* const after = data.find(field.name);
       return !update || (after != nullptr && after->raw != field.raw);
     });
@@ -123,36 +145,38 @@ std::string Store::frozen_payload(const QueuedMutation& mutation) {
   return text + "}";
 }
 
-std::vector<QueuedMutation> Store::pending_after(int64_t after, size_t max) const {
+// Reads no more than what is taken: a queue may hold more blobs than fit into memory.
+std::vector<QueuedMutation> Store::pending_after(int64_t after, BatchLimits limits) const {
   Statement rows(database_, std::string(queue_sql::columns) + queue_sql::pending);
-  const auto first = [&](int64_t count) {
-    rows.reset();
-    return queued(rows.bind(1, after).bind(2, count));
-  };
-  // One more than wanted tells whether the cut would fall into a group.
-  std::vector<QueuedMutation> found = first(static_cast<int64_t>(max) + 1);
-  size_t take = std::min(max, found.size()), whole = take;
-  while (whole > 0 && whole < found.size() && in_group(found, whole)) whole--;
-  if (whole == 0 && take > 0) {  // a group larger than the batch: whole, however large
-    found = first(-1);
-    for (whole = take; whole < found.size() && in_group(found, whole);) whole++;
+  rows.bind(1, after);
+  std::vector<QueuedMutation> found;
+  size_t whole = 0, bytes = 0;  // up to where all groups are whole; of all that was read
+  while (rows.step()) {
+    found.push_back(queued_at(rows));
+    if (found.size() > 1 && !in_group(found, found.size() - 1)) whole = found.size() - 1;
+    bytes += message_bytes(found.back());
+    const bool full = found.size() > limits.mutations || bytes > limits.bytes;
+    if (full && whole > 0) {  // a group larger than the batch goes alone and whole
+      found.resize(whole);
+      break;
+    }
   }
-  found.resize(whole);
   return found;
 }
 
 // Several batches may be in flight. They need not be sent as they were, but mutations of one record
 // or group that were to be judged together are sent together: the later ones claim the version that
 // the first one claims. Where two batches met is such a place, so none is larger than it was.
-std::vector<QueuedMutation> Store::in_flight_after(int64_t after, size_t max) const {
+std::vector<QueuedMutation> Store::in_flight_after(int64_t after, BatchLimits limits) const {
   Statement rows(database_, std::string(queue_sql::columns) + queue_sql::in_flight);
   std::vector<QueuedMutation> found = queued(rows.bind(1, after));
-  if (found.size() <= max) return found;
   std::map<std::pair<std::string, std::string>, size_t> last;
   for (size_t i = 0; i < found.size(); i++) last[{found[i].object, found[i].record_id}] = i;
-  size_t take = 0, open_until = 0;
-  for (size_t end = 1; end <= found.size() && (take == 0 || end <= max); end++) {
+  size_t take = 0, open_until = 0, bytes = 0;
+  for (size_t end = 1; end <= found.size(); end++) {
     const QueuedMutation& mutation = found[end - 1];
+    bytes += mutation.frozen.size();
+    if (take > 0 && (end > limits.mutations || bytes > limits.bytes)) break;
     open_until = std::max(open_until, last.at({mutation.object, mutation.record_id}));
     if (open_until < end && (end == found.size() || !in_group(found, end))) take = end;
   }
@@ -173,12 +197,12 @@ void Store::leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) 
   batch.resize(free < max / 2 ? 0 : free);
 }
 
-std::vector<QueuedMutation> Store::next_batch(size_t max, int64_t after) {
-  std::vector<QueuedMutation> sent = in_flight_after(after, max);
+std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after) {
+  std::vector<QueuedMutation> sent = in_flight_after(after, limits);
   if (!sent.empty()) return sent;
   WriteTransaction transaction(database_);
-  std::vector<QueuedMutation> pending = pending_after(after, max);
-  if (after > 0) leave_out_in_flight(pending, max);
+  std::vector<QueuedMutation> pending = pending_after(after, limits);
+  if (after > 0) leave_out_in_flight(pending, limits.mutations);
   if (pending.empty()) return pending;
   Statement freeze(database_, queue_sql::freeze);
   Statement judged(database_, queue_sql::judged_of_record);
@@ -200,41 +224,11 @@ std::vector<QueuedMutation> Store::next_batch(size_t max, int64_t after) {
 
 std::string LocalDatabase::batch_json(const std::vector<QueuedMutation>& batch) {
   std::string text = "[";
-  for (const auto& mutation : batch) text += (text.size() > 1 ? "," : "") + mutation.frozen;
+  for (const auto& mutation : batch) {
+    if (text.size() > 1) text += ',';
+    text += mutation.frozen;
+  }
   return text + "]";
-}
-
-Rejection Store::reject(const QueuedMutation& mutation, const StoredVerdict& verdict) {
-  Rejection event{mutation.id,
-                  mutation.client_sequence,
-                  mutation.object,
-                  mutation.record_id,
-                  mutation.operation,
-                  verdict.reason,
-                  verdict.detail,
-                  mutation.data,
-                  mutation.original,
-                  {},
-                  {},
-                  {}};
-  bool known = knows(mutation.object);
-  if (known) event.before = row_json(mutation.object, mutation.record_id).value_or("");
-  Statement drop(database_, queue_sql::drop);
-  drop.bind(1, mutation.client_sequence).run();
-  rebase(mutation.object, mutation.record_id);
-  if (known) event.after = row_json(mutation.object, mutation.record_id).value_or("");
-  Statement keep(database_,
-                 "INSERT OR REPLACE INTO _rejections(mutation_id,client_sequence,object,record_id,"
-                 "operation,data,original,reason,detail,before,after) VALUES(?,?,?,?,?,?,?,?,?,?,?)"
-                 " RETURNING rejected_at");
-  keep.bind(1, std::string_view(event.mutation_id)).bind(2, event.client_sequence);
-  int at = 3;
-  for (const std::string* text :
-       {&event.object, &event.record_id, &event.operation, &event.data, &event.original,
-        &event.reason, &event.detail, &event.before, &event.after})
-    keep.bind_text_or_null(at++, *text);
-  if (keep.step()) event.rejected_at = keep.text(0);
-  return event;
 }
 
 void Store::store_verdict(Statement& judge, int64_t client_sequence, const StoredVerdict& verdict) {
@@ -291,18 +285,6 @@ void Store::store_conflict_resolved(const std::string& id, const std::string& re
   Statement end(database_,
                 "UPDATE _conflicts SET status='resolved',resolution=? WHERE conflict_id=?");
   end.bind(1, std::string_view(resolution)).bind(2, std::string_view(id)).run();
-}
-
-std::vector<Rejection> Store::rejections() const {
-  Statement rows(database_,
-                 "SELECT mutation_id,client_sequence,object,record_id,operation,reason,detail,data,"
-                 "original,before,after,rejected_at FROM _rejections ORDER BY client_sequence");
-  std::vector<Rejection> found;
-  while (rows.step())
-    found.push_back({rows.text(0), rows.integer(1), rows.text(2), rows.text(3), rows.text(4),
-                     rows.text(5), rows.text(6), rows.text(7), rows.text(8), rows.text(9),
-                     rows.text(10), rows.text(11)});
-  return found;
 }
 
 }  // namespace objectos

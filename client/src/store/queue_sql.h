@@ -12,7 +12,10 @@ inline constexpr const char* columns =
 inline constexpr const char* in_flight =
     "state='in_flight' AND client_sequence>?1 ORDER BY client_sequence";
 inline constexpr const char* pending =
-    "state='pending' AND client_sequence>?1 ORDER BY client_sequence LIMIT ?2";
+    "state='pending' AND client_sequence>?1 ORDER BY client_sequence";
+inline constexpr const char* oldest_pending =
+    "SELECT timestamp FROM _mutations WHERE state='pending' AND client_sequence>?1 ORDER BY "
+    "client_sequence LIMIT 1";
 inline constexpr const char* of_record = "object=?1 AND record_id=?2 ORDER BY client_sequence";
 inline constexpr const char* numbered = "client_sequence=?1";
 

@@ -24,6 +24,13 @@ bool same_value(const LocalColumn& column, const std::string* left, const std::s
   return json_unquote(a) == json_unquote(b) && (a == "null") == (b == "null");
 }
 
+// What an insert does not name is NULL. The row is not deleted for that: triggers of the app would
+// take its children along.
+void complete(RawMembers& row, const LocalObject& object) {
+  for (const LocalColumn& column : object.columns)
+    if (json_find(row, column.name) == nullptr) row.emplace_back(column.name, "null");
+}
+
 }  // namespace
 
 RawMembers changed_fields(const std::string& operation, const std::string& data,
@@ -75,8 +82,12 @@ void Store::rebase(const std::string& object, const std::string& record_id) {
   bool pending = queued.step();
   if (knows(object)) {
     RowWriter& table = writer(object);
-    table.remove(record_id, std::nullopt);
-    if (row) table.upsert(JsonSlices(*row).slices(), version, !pending, true);
+    if (row) {
+      complete(*row, table.object());
+      table.upsert(JsonSlices(*row).slices(), version, !pending, true);
+    } else {
+      table.remove(record_id, std::nullopt);
+    }
   }
   if (pending) return;
   Statement drop(database_, "DELETE FROM _base WHERE object=? AND record_id=?");

@@ -229,6 +229,53 @@ bool RowWriter::remove(std::string_view record_id, std::optional<int64_t> up_to_
   return sqlite3_changes(database_) > 0;
 }
 
+// Null for one that is not written; an error for one that is not there.
+const LocalColumn* RowWriter::writable(const JsonSlice& field) const {
+  const int at = object_.column_index(field.name);
+  if (at < 0)
+    throw StoreError(StoreErrorKind::record_missing,
+                     object_.name + " has no column " + std::string(field.name) + " any more");
+  const LocalColumn& column = object_.columns[static_cast<size_t>(at)];
+  return column.generated ? nullptr : &column;
+}
+
+void RowWriter::add(const std::vector<JsonSlice>& row) {
+  std::string names, values;
+  for (const JsonSlice& field : row) {
+    if (writable(field) == nullptr) continue;
+    names += (names.empty() ? "" : ",") + quote_name(field.name);
+    values += values.empty() ? "?" : ",?";
+  }
+  Statement statement(database_, "INSERT INTO " + quote_name(object_.name) + "(" + names +
+                                     ") VALUES(" + values + ")");
+  int at = 1;
+  for (const JsonSlice& field : row)
+    if (const LocalColumn* column = writable(field))
+      bind_value(statement, at++, *column, field.raw, Texts::viewed);
+  statement.run();
+}
+
+void RowWriter::edit(std::string_view record_id, const std::vector<JsonSlice>& changes) {
+  std::string sets;
+  int at = 1;
+  const auto edited = [&](const JsonSlice& field) {
+    const LocalColumn* column = writable(field);
+    return column == nullptr || column->is_key ? nullptr : column;
+  };
+  for (const JsonSlice& field : changes)
+    if (edited(field) != nullptr)
+      sets += (sets.empty() ? "" : ",") + quote_name(field.name) + "=?" + std::to_string(at++);
+  if (sets.empty()) return;
+  Statement statement(
+      database_, "UPDATE " + quote_name(object_.name) + " SET " + sets + " WHERE " + where_key(at));
+  bind_record_id(statement, at, object_, record_id);
+  at = 1;
+  for (const JsonSlice& field : changes)
+    if (const LocalColumn* column = edited(field))
+      bind_value(statement, at++, *column, field.raw, Texts::viewed);
+  statement.run();
+}
+
 void RowWriter::remove_keyless() {
   std::string condition;
   for (const std::string& name : object_.key)

@@ -26,6 +26,10 @@ class RowWriter {
   bool update(std::string_view record_id, const std::vector<JsonSlice>& changes,
               std::optional<int64_t> version);
   bool remove(std::string_view record_id, std::optional<int64_t> up_to_version);
+  // As the app would write them: versions are none of their business, keys stay, what the server
+  // computes is left out.
+  void add(const std::vector<JsonSlice>& row);
+  void edit(std::string_view record_id, const std::vector<JsonSlice>& changes);
   void remove_keyless();  // rows with a NULL in their key, which no server has
   void remove_older(std::optional<int64_t> version);  // truncate
   std::optional<std::string> read(std::string_view record_id, std::optional<int64_t>* version);
@@ -36,6 +40,7 @@ class RowWriter {
 
  private:
   using Columns = std::vector<const LocalColumn*>;
+  const LocalColumn* writable(const JsonSlice& field) const;
   using MakeSql = std::string (RowWriter::*)(const Columns&) const;
   // A statement for one list of columns. Rows of a page mostly have the same ones.
   struct Shape {

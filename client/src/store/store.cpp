@@ -273,6 +273,7 @@ std::unique_ptr<LocalDatabase> LocalDatabase::open(const std::string& path, Mode
   auto store = std::make_unique<Store>();
   store->connect(path, mode, false);
   store->load_schema();
+  if (mode == Mode::engine && store->state().complete) store->follow_at_open();
   return store;
 }
 
@@ -315,8 +316,18 @@ void Store::follow_indexes() {
   int64_t present = pragma(database_, "schema_version");
   if (present == indexes_seen_) return;
   bool changed = false;
-  for (LocalObject& object : objects_) changed |= follow_app_indexes(database_, object);
+  for (LocalObject& object : objects_) changed |= follow_app_statements(database_, object);
   if (!changed) indexes_seen_ = present;
+}
+
+// Other programs write between this and the engine's first work.
+void Store::follow_at_open() {
+  bool fits = true;
+  for (LocalObject& object : objects_) fits &= fits_app_statements(database_, object);
+  if (fits) return;
+  WriteTransaction transaction(database_);
+  follow_indexes();
+  transaction.commit();
 }
 
 void Store::restore_indexes() {

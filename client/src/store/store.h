@@ -35,7 +35,8 @@ class Store : public LocalDatabase {
   std::unique_ptr<BulkLoader> begin_load() override;
   std::unique_ptr<RoundApplier> begin_round(const Listing& listing) override;
   StoreCounters counters() const override;
-  std::vector<QueuedMutation> next_batch(size_t max, int64_t after) override;
+  std::vector<Rejection> reject_unreadable(const std::function<void()>& begun) override;
+  std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after) override;
   std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts,
                                         const std::function<void()>& begun) override;
   LocalWrites local_writes(int64_t after, const Listing& listing) const override;
@@ -49,6 +50,7 @@ class Store : public LocalDatabase {
   bool is_current() const override;
   std::vector<QueuedMutation> queue() const override;
   int64_t confirmed() const override;
+  std::string oldest_pending(int64_t after) const override;
   std::string next_client_id(const std::string& candidate) override;
   std::vector<Rejection> adopt_identity(const std::string& client_id,
                                         const std::vector<StoredVerdict>& fates,
@@ -60,6 +62,9 @@ class Store : public LocalDatabase {
   std::vector<LocalConflict> conflicts(bool open_only) const override;
   void store_conflict_resolved(const std::string& id, const std::string& resolution) override;
   std::vector<Rejection> rejections() const override;
+  Discarded discard(const std::string& id, const std::function<void()>& begun) override;
+  std::string retry(const std::string& id) override;
+  void dismiss(const std::string& id) override;
   std::vector<LocalDifference> verify_local() const override;
   std::vector<std::string> integrity_problems() const override;
   std::unique_ptr<ImageReader> read_image(uint64_t seed) const override;
@@ -86,7 +91,8 @@ class Store : public LocalDatabase {
   // Outside a transaction: a file that was made beside its place goes to the disk and under its
   // name. Nothing when it is there already.
   void publish();
-  // Within a transaction:
+  void follow_at_open();
+  // Within a transaction: the app's indexes and triggers that were made since.
   void follow_indexes();
   void restore_indexes();
   // Within a transaction with _applying set:
@@ -101,12 +107,22 @@ class Store : public LocalDatabase {
  private:
   void take_engine_lock(const std::string& path);
   int64_t last_number() const;
+  // Takes a mutation out of the queue; the row is what the others make of the base image.
+  Rejection take_out(const QueuedMutation& mutation, const StoredVerdict& verdict);
+  // The same, and remembers it among the rejections.
   Rejection reject(const QueuedMutation& mutation, const StoredVerdict& verdict);
+  static std::vector<QueuedMutation> queued(Statement& rows);
+  static QueuedMutation queued_at(const Statement& row);  // of queue_sql::columns
+  std::vector<QueuedMutation> queued_with_group(const std::string& id) const;
+  void rewind_later(const QueuedMutation& mutation);
+  void write_again(const Rejection& rejected);
+  bool forget_rejection(const std::string& id);
   static void store_verdict(Statement& judge, int64_t client_sequence,
                             const StoredVerdict& verdict);
   void renumber_unjudged();
-  std::vector<QueuedMutation> in_flight_after(int64_t after, size_t max) const;
-  std::vector<QueuedMutation> pending_after(int64_t after, size_t max) const;
+  std::vector<QueuedMutation> in_flight_after(int64_t after, BatchLimits limits) const;
+  std::vector<QueuedMutation> pending_after(int64_t after, BatchLimits limits) const;
+  static size_t message_bytes(const QueuedMutation& mutation);
   void leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) const;
   static std::string frozen_payload(const QueuedMutation& mutation);
   void open_file(const std::string& file, int flags);

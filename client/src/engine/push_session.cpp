@@ -1,0 +1,153 @@
+// The push of an exchange: batches out, verdicts in.
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/public_forms.h"
+#include "engine/sync_session.h"
+#include "fault_point.h"
+#include "objectos/error.h"
+#include "protocol/limits.h"
+
+namespace objectos {
+
+namespace {
+
+constexpr int kForkAttempts = 3;
+
+}  // namespace
+
+// Numbers that are known for other edits show only when they are sent.
+void SyncSession::push_as_one_client(SyncResult& result) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return push_readable(result);
+    } catch (const Error& error) {
+      if (error.error_class() != ErrorClass::fork || attempt == kForkAttempts) throw;
+    }
+    take_new_identity(result);
+  }
+}
+
+namespace {
+
+// The message was refused as it stands, by the server or by PostgreSQL, before anything in it was
+// looked at: again it would be.
+bool is_about_message(const Error& error) {
+  const std::string& code = error.code();
+  return code == "OS005" || code == "OS006" || code == "OS007" || code.starts_with("22") ||
+         code.starts_with("54");
+}
+
+}  // namespace
+
+// One mutation that nobody can read does not keep the others from being sent.
+void SyncSession::push_readable(SyncResult& result) {
+  while (true) {
+    try {
+      return push_all(result);
+    } catch (const Error& error) {
+      if (!is_about_message(error) || !reject_unreadable(result)) throw;
+    }
+  }
+}
+
+bool SyncSession::reject_unreadable(SyncResult& result) {
+  std::unique_ptr<WriteScope> scope = events_.begin_write();
+  const auto rejections = database_.reject_unreadable([&] { scope->begun(database_); });
+  scope->rejected(rejections);
+  for (const Rejection& rejection : rejections) {
+    result.verdicts.push_back({rejection.mutation_id, rejection.object, rejection.record_id,
+                               rejection.operation, "rejected", false, std::nullopt,
+                               rejection.reason, "", rejection.detail});
+    events_.verdict(result.verdicts.back());
+    events_.rejection(public_form(rejection));
+  }
+  scope.reset();
+  events_.stored(database_);
+  return !rejections.empty();
+}
+
+// What is queued when it begins, so that it ends while the app goes on writing. While the server
+// judges a batch, the verdicts of the one before are stored and the next one is frozen.
+void SyncSession::push_all(SyncResult& result) {
+  const StoreCounters counters = database_.counters();
+  const std::int64_t last = counters.highest_client_sequence;
+  progress_.push_total = counters.pending + counters.in_flight;
+  enter(Phase::pushing);
+  const BatchLimits max{static_cast<std::size_t>(limits_.push_mutations),
+                        static_cast<std::size_t>(limits_.push_bytes)};
+  Judged judged;
+  for (auto batch = database_.next_batch(max); !batch.empty();) {
+    std::vector<QueuedMutation> next;
+    with_serialization_retries(events_, [&] {
+      try {
+        request_push(batch);
+      } catch (...) {
+        settle(judged, result);
+        throw;
+      }
+      settle(judged, result);
+      const std::int64_t sent = batch.back().client_sequence;
+      if (next.empty() && sent < last) next = database_.next_batch(max, sent);
+      judged.verdicts = receive_push(batch);
+    });
+    const bool more = batch.back().client_sequence < last;
+    judged.batch = std::move(batch);
+    if (next.empty()) {
+      settle(judged, result);
+      if (more) next = database_.next_batch(max);
+    }
+    batch = std::move(next);
+  }
+}
+
+void SyncSession::request_push(const std::vector<QueuedMutation>& batch) {
+  fault_point("push_before_send");
+  if (LocalDatabase::batch_bytes(batch) > limits::request_bytes_max)
+    throw Error(ErrorClass::rejected, "OS007", "A mutation is larger than a push may be.");
+  transport_.request_push(database_.state().client_id, LocalDatabase::batch_json(batch));
+}
+
+std::vector<StoredVerdict> SyncSession::receive_push(const std::vector<QueuedMutation>& batch) {
+  auto rows = transport_.receive_push();
+  fault_point("push_answered");
+  std::unordered_set<std::string_view> sent;
+  for (const QueuedMutation& mutation : batch) sent.insert(mutation.id);
+  std::vector<StoredVerdict> verdicts;
+  for (const VerdictRow& row : rows) {
+    if (sent.count(row.mutation_id) != 0) verdicts.push_back(stored_form(row));
+  }
+  if (verdicts.size() != batch.size()) {
+    throw Error(ErrorClass::upgrade, "unexpected_answer",
+                "The server did not judge every mutation of a push.",
+                std::to_string(verdicts.size()) + " of " + std::to_string(batch.size()));
+  }
+  return verdicts;
+}
+
+// Stores what was judged and tells of it. Nothing when there is nothing.
+void SyncSession::settle(Judged& judged, SyncResult& result) {
+  if (judged.verdicts.empty()) return;
+  const Judged done = std::move(judged);
+  judged = {};
+  std::unique_ptr<WriteScope> scope = events_.begin_write();
+  auto rejections = database_.store_verdicts(done.verdicts, [&] { scope->begun(database_); });
+  fault_point("push_verdicts_stored");
+  progress_.pushed += static_cast<std::int64_t>(done.batch.size());
+  enter(Phase::pushing);
+  std::unordered_map<std::string_view, const QueuedMutation*> sent;
+  for (const QueuedMutation& mutation : done.batch) sent.emplace(mutation.id, &mutation);
+  for (const StoredVerdict& verdict : done.verdicts) {
+    const QueuedMutation& mutation = *sent.at(verdict.mutation_id);
+    result.verdicts.push_back({mutation.id, mutation.object, mutation.record_id, mutation.operation,
+                               verdict.status, verdict.duplicate, verdict.version, verdict.reason,
+                               verdict.resolution, verdict.detail});
+    events_.verdict(result.verdicts.back());
+  }
+  scope->rejected(rejections);
+  for (const Rejection& rejection : rejections) events_.rejection(public_form(rejection));
+  scope.reset();
+  events_.stored(database_);
+}
+
+}  // namespace objectos
