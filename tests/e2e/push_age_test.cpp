@@ -29,6 +29,12 @@ struct World : Contacts {
     };
     return made;
   }
+  // Synced, and waiting for its interval.
+  void settle(SyncEngine& engine) {
+    REQUIRE(engine.wait_until_synced(20s));
+    for (int still = 0; still < 20; std::this_thread::sleep_for(20ms))
+      still = engine.status().phase == objectos::Phase::waiting ? still + 1 : 0;
+  }
   bool arrives(const std::string& name, std::chrono::milliseconds within) {
     const auto end = std::chrono::steady_clock::now() + within;
     do {
@@ -46,7 +52,7 @@ TEST_CASE("an edit of another program is sent when it has the age, and not befor
   World world;
   SyncEngine engine(world.patient(60s));
   engine.start();
-  REQUIRE(engine.wait_until_synced(20s));
+  world.settle(engine);
   local(world.phone, "UPDATE contacts SET name = 'waits' WHERE id = 1");
   CHECK_FALSE(world.arrives("waits", 2s));
   world.shift_ms = 61'000;
@@ -61,7 +67,7 @@ TEST_CASE("by default an edit is sent soon after it was made") {
   options.timing.push_age = objectos::Timing{}.push_age;
   SyncEngine engine(options);
   engine.start();
-  REQUIRE(engine.wait_until_synced(20s));
+  world.settle(engine);
   for (const char* name : {"soon", "and again"}) {
     local(world.phone, std::string("UPDATE contacts SET name = '") + name + "' WHERE id = 1");
     CHECK(world.arrives(name, 20s));
@@ -73,7 +79,7 @@ TEST_CASE("with no age an edit waits for the interval, and after a failure for t
   {
     SyncEngine engine(world.patient(0ms));
     engine.start();
-    REQUIRE(engine.wait_until_synced(20s));
+    world.settle(engine);
     local(world.phone, "UPDATE contacts SET name = 'stays' WHERE id = 1");
     world.shift_ms = 3'000'000;
     CHECK_FALSE(world.arrives("stays", 2s));

@@ -89,8 +89,8 @@ int objectos_pending(objectos_engine* engine, char** mutations, objectos_error**
 int objectos_conflicts(objectos_engine* engine, char** conflicts, objectos_error** error);
 int objectos_rejections(objectos_engine* engine, char** rejections, objectos_error** error);
 
-/* Takes a pending mutation, and its whole group, out of the queue; `*mutations`: what was taken out.
- * docs/queue.md says what is refused. */
+/* Takes a pending mutation, and its whole group, out of the queue; `*mutations`: what was taken
+ * out. docs/queue.md says what is refused. */
 int objectos_discard(objectos_engine* engine, const char* mutation_id, char** mutations,
                      objectos_error** error);
 /* Writes what a rejected mutation wrote once more, as a new edit of the present row. `*result`:

@@ -32,7 +32,7 @@ namespace objectos {
 
 // The pause policy after failures and the loop's clock; replaceable in tests.
 struct Timing {
-  std::chrono::milliseconds interval{30'000};      // between two syncs of the background loop
+  std::chrono::milliseconds interval{30'000};  // between two syncs of the background loop
   // The loop syncs before the interval is over when the oldest edit in the queue, whoever wrote it,
   // is so old. Not after a failure: then the pause is as said below. 0: it waits for the interval.
   std::chrono::milliseconds push_age{1'000};
@@ -57,8 +57,8 @@ struct Options {
   std::string device{};       // free text for people; shown in the server's client list
   int page_mutations = 1000;  // rows examined per page of a pull, 1 to 10,000
   int push_mutations = 1000;  // mutations per push request, 1 to 1,000
-  // Bytes per push request, 64 KiB to 48 MiB: what a broken connection can cost. A mutation or group
-  // beyond it goes alone.
+  // Bytes per push request, 64 KiB to 48 MiB: what a broken connection can cost. A mutation or
+  // group beyond it goes alone.
   std::int64_t push_bytes = std::int64_t{4} << 20;
   // Keys leased at once for each object whose key a sequence fills, 0 (none) to 100,000. Renewed by
   // a sync that finds fewer than half of them left (docs/keys.md).
@@ -152,13 +152,13 @@ class SyncEngine {
   std::vector<PendingMutation> pending();
   std::vector<Conflict> conflicts();           // the open ones, as of the last pull
   std::vector<RejectedMutation> rejections();  // not yet dismissed
-  // Takes a pending mutation out of the queue, and its whole group with it; the rows go back to what
-  // the server and the rest of the queue say. Returns what was taken out. Later edits of the same
-  // record go on without an update; an insert or a delete that they build on is refused (usage,
-  // "mutation_needed"), so is what was sent already ("mutation_sent"). docs/queue.md.
+  // Takes a pending mutation out of the queue, and its whole group with it; the rows go back to
+  // what the server and the rest of the queue say. Returns what was taken out. Later edits of the
+  // same record go on without an update; an insert or a delete that they build on is refused
+  // (usage, "mutation_needed"), so is what was sent already ("mutation_sent"). docs/queue.md.
   std::vector<PendingMutation> discard(const std::string& mutation_id);
-  // Writes what a rejected mutation wrote once more, as a new edit of the present row, and dismisses
-  // the rejection. Returns the new mutation's id; empty: the row is that way already.
+  // Writes what a rejected mutation wrote once more, as a new edit of the present row, and
+  // dismisses the rejection. Returns the new mutation's id; empty: the row is that way already.
   std::string retry(const std::string& mutation_id);
   void dismiss(const std::string& mutation_id);  // forgets a rejection
   // Ends a manual conflict on the server, then pulls. `resolution`: client_wins, server_wins.
