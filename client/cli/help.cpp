@@ -19,7 +19,9 @@ constexpr ExitLine kExitCodes[] = {
     {2, "the server is not reachable, or busy; queued edits are safe"},
     {3, "done, but the server rejected edits"},
     {4, "done, but conflicts are open"},
-    {5, "the file: missing, not ours, read-only, busy, damaged, incomplete, disk full"},
+    {5,
+     "the file: missing, not ours, read-only, busy, damaged, incomplete, disk full; or the output "
+     "cannot be written"},
     {6, "not authorised"},
     {7, "a resync, another identity or another version is needed"},
     {8, "a defect"},

@@ -52,10 +52,19 @@ int guarded_main(int argc, char** argv) {
   }
 }
 
+// Whoever reads the output must not take half of it for all.
+int with_output_written(int code) {
+  std::cout.flush();
+  if (std::cout.good()) return code;
+  std::cerr << "objectos-sync: The output could not be written. [output_not_written]\n"
+               "  what to do: See to the space where it goes; what the command did is done.\n";
+  return code == kOk ? kFile : code;
+}
+
 }  // namespace
 
 }  // namespace objectos::cli
 
 int main(int argc, char** argv) {
-  return objectos::cli::guarded_main(argc, argv);
+  return objectos::cli::with_output_written(objectos::cli::guarded_main(argc, argv));
 }

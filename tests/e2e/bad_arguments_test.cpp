@@ -112,3 +112,13 @@ TEST_CASE("a clone says what is missing: the server's name, the file's, its dire
   check_says(command("sync " + world.file + " --server ''"), 1, "Option --server needs a value.");
   CHECK_FALSE(std::filesystem::exists(world.directory.file("new.db")));
 }
+
+TEST_CASE("output that cannot be written is a failure, although what was to be done is done") {
+  World world;
+  local(world.phone, "UPDATE contacts SET city = 'Rome' WHERE id = '1'");
+  check_says(command("pending " + world.file + " 2>&1 >/dev/full"), 5, "[output_not_written]");
+  check_says(command("sync " + world.file + " --json 2>&1 >/dev/full"), 5,
+             "what the command did is");
+  CHECK(world.server.exec("SELECT city FROM contacts") == "Rome");
+  CHECK(world.run("status", "").code == 0);
+}
