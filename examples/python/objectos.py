@@ -56,7 +56,8 @@ _RETURNING_INT = {
     "progress": "ptt", "pending": "ptt", "conflicts": "ptt", "rejections": "ptt",
     "resolve": "pssstt", "transaction": "pstt", "verify": "pitt", "verify_local": "ptt",
     "log": "psstt", "diff": "ptt", "diagnose": "ptt", "detach": "pit", "poll": "pint",
-    "drain": "pint", "wakeup_fd": "p", "error_get_class": "p",
+    "drain": "pint", "wakeup_fd": "p", "error_get_class": "p", "discard": "pstt", "retry": "pstt",
+    "dismiss": "pst", "undo": "ptt", "redo": "ptt", "history": "ptt",
 }
 _RETURNING_POINTER = {"open": "st", "on": "psscpt", "watch": "psscpt", "set_resolver": "psrpt"}
 _RETURNING_TEXT = {"version": "", "error_code": "p", "error_message": "p", "error_detail": "p",
@@ -71,7 +72,9 @@ def _load():
                               (_RETURNING_POINTER, ctypes.c_void_p),
                               (_RETURNING_TEXT, ctypes.c_char_p), (_RETURNING_NOTHING, None)):
         for function, arguments in functions.items():
-            declared = getattr(library, "objectos_" + function)
+            declared = getattr(library, "objectos_" + function, None)
+            if declared is None:  # an older library; calling it says so
+                continue
             declared.restype = result
             declared.argtypes = [_TYPES[letter] for letter in arguments]
     return library
@@ -229,6 +232,18 @@ class Engine:
     def rejections(self):
         return self._answer("rejections")
 
+    def discard(self, mutation_id):
+        """Takes a queued edit, and its group, out before it is sent; what was taken out."""
+        return self._answer("discard", _text(mutation_id))
+
+    def retry(self, mutation_id):
+        """Queues a refused edit again upon the present row; its new id."""
+        return self._answer("retry", _text(mutation_id))["mutation_id"]
+
+    def dismiss(self, mutation_id):
+        """Forgets a refused edit."""
+        self._call("dismiss", _text(mutation_id))
+
     def resolve(self, conflict_id, decision):
         """`decision`: "client_wins", "server_wins", or a dict with a value per colliding field."""
         values = isinstance(decision, dict)
@@ -241,6 +256,17 @@ class Engine:
         return self._answer("transaction", _json([
             {"sql": each} if isinstance(each, str) else {"sql": each[0], "parameters": each[1]}
             for each in statements]))
+
+    def undo(self):
+        """Takes back the newest own group; "left" lists what others have written since."""
+        return self._answer("undo")
+
+    def redo(self):
+        return self._answer("redo")
+
+    def history(self):
+        """The groups that can be undone or redone, the newest first."""
+        return self._answer("history")
 
     def verify(self, repair=False):
         return self._answer("verify", int(repair))

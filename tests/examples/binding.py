@@ -2,6 +2,7 @@
 import gc
 import io
 import os
+import re
 import resource
 import sqlite3
 import sys
@@ -56,6 +57,35 @@ def refused(call, code=None, error_class=None):
 
 with objectos.Engine(path, server=server, device="first") as first:
     first.clone()
+
+
+@it("every function of the C API is bound")
+def _():
+    with open("client/include/objectos/objectos.h", encoding="utf-8") as header:
+        declared = set(re.findall(r"\bobjectos_(\w+)\([^)]", header.read()))
+    bound = set().union(*(getattr(objectos, "_RETURNING_" + what)
+                          for what in ("INT", "POINTER", "TEXT", "NOTHING")))
+    assert len(declared) > 40 and not declared - bound, declared - bound
+
+
+@it("a queued edit is discarded; a refused one is queued again, or forgotten")
+def _():
+    with objectos.Engine(path) as engine:
+        edit("INSERT INTO todos (title, done) VALUES ('never sent', 0)")
+        taken, = engine.discard(engine.pending()[-1]["id"])
+        assert taken["data"]["title"] == "never sent" and not engine.pending(), taken
+        edit("INSERT INTO todos (id, title, done) VALUES "
+             "('00000000-0000-4000-8000-000000000009', 'refused', 0)")
+        engine.sync()
+        edit("UPDATE todos SET title = NULL WHERE title = 'refused'")
+        engine.sync()
+        refused_id = engine.rejections()[0]["mutation_id"]
+        again = engine.retry(refused_id)
+        assert [each["id"] for each in engine.pending()] == [again]
+        engine.sync()
+        engine.dismiss(again)
+        assert not engine.rejections()
+        refused(lambda: engine.dismiss("nobody"), error_class="usage")
 
 
 @it("a misspelt option, event and statement are errors with a class, a code and a sentence")
