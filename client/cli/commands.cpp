@@ -136,6 +136,19 @@ int doctor(const Arguments&, SyncEngine& engine, Output& output) {
   return problem_at("server") ? kTransient : kOk;
 }
 
+int undo(const Arguments&, SyncEngine& engine, Output& output) {
+  output.undone(engine.undo());
+  return kOk;
+}
+int redo(const Arguments&, SyncEngine& engine, Output& output) {
+  output.undone(engine.redo());
+  return kOk;
+}
+int history(const Arguments&, SyncEngine& engine, Output& output) {
+  output.history(engine.history());
+  return kOk;
+}
+
 int detach(const Arguments& arguments, SyncEngine& engine, Output& output) {
   engine.detach(arguments.has("--force"));
   output.done("The file is a plain SQLite database now.");
@@ -151,7 +164,8 @@ constexpr Command kCommands[] = {
     {"clone", clone},           {"sync", sync},     {"push", push},       {"pull", pull},
     {"watch", watch_file},      {"status", status}, {"pending", pending}, {"conflicts", conflicts},
     {"discard", discard},       {"retry", retry},   {"dismiss", dismiss}, {"resolve", resolve},
-    {"doctor", doctor},         {"detach", detach},
+    {"doctor", doctor},         {"detach", detach}, {"undo", undo},       {"redo", redo},
+    {"history", history},
 };
 
 }  // namespace

@@ -28,6 +28,8 @@ class Output {
   void log(const std::vector<HistoryEntry>& entries);
   void diff(const std::vector<RecordDiff>& records);
   void verified(const VerifyReport& report);
+  void undone(const UndoResult& result);
+  void history(const std::vector<HistoryGroup>& groups);
   void local_differences(const std::vector<LocalDifference>& list);
   // Events, a line each; with --json a JSON object per line: {event, ...}.
   void event(const Change& change);

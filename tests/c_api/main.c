@@ -125,6 +125,19 @@ static void device(const char *server, const char *file) {
         "SQL that is none is refused");
   objectos_error_free(error);
   error = NULL;
+  must(objectos_undo(engine, &text, &error), error, "an undo ends well");
+  check(says(text, "\"mutations\":") && says(text, "\"left\":[]"), "and says what it wrote");
+  objectos_free(text);
+  must(objectos_history(engine, &text, &error), error, "the history answers");
+  check(says(text, "\"state\":\"undone\""), "with the group that was undone");
+  objectos_free(text);
+  must(objectos_redo(engine, &text, &error), error, "a redo ends well");
+  objectos_free(text);
+  check(objectos_redo(engine, &text, &error) == OBJECTOS_USAGE && text == NULL &&
+            strcmp(objectos_error_code(error), "nothing_to_redo") == 0,
+        "with nothing to redo there is an error by name");
+  objectos_error_free(error);
+  error = NULL;
   int watched = 0;
   objectos_subscription *query =
       objectos_watch(engine, "SELECT id, name FROM contacts WHERE name <> ?1", "[\"nobody\"]",

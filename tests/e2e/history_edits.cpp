@@ -99,6 +99,44 @@ void HistoryWorld::edit(Device& device) {
   }
 }
 
+std::string HistoryWorld::all_rows(const Device& device) {
+  std::string rows;
+  for (const Table& table : tables_) {
+    std::string row = "id";
+    for (const std::string& column : local_columns(device, table))
+      row += "||'|'||coalesce(quote(" + column + "),'-')";
+    rows += local(device.file, "SELECT group_concat(line, char(10)) FROM (SELECT " + row +
+                                   " AS line FROM " + table.name + " ORDER BY id)") +
+            "\n";
+  }
+  return rows;
+}
+
+// Steps back and forth. What an undo wrote, a redo right after it takes back exactly.
+void HistoryWorld::undo(Device& device) {
+  bool undoable = false, redoable = false;
+  for (const objectos::HistoryGroup& group : device.engine->history())
+    (group.state == "done" ? undoable : redoable) = true;
+  if (!undoable && !redoable && chance(90)) return edit(device);
+  const bool redo = redoable && chance(undoable ? 45 : 95), both = !redo && chance(50);
+  const std::string before = both ? all_rows(device) : "";
+  const std::string verb = redo ? "redo" : "undo";
+  try {
+    const objectos::UndoResult result = redo ? device.engine->redo() : device.engine->undo();
+    note(device.label + ": " + verb + " wrote " + std::to_string(result.mutations) + ", left " +
+         std::to_string(result.left.size()));
+    if (!both || result.mutations == 0) return;
+    note(device.label + ": redo");
+    if (!device.engine->redo().left.empty()) wrong("a redo right after its undo left something");
+    if (all_rows(device) != before)
+      wrong("undo and redo: " + before + "became\n" + all_rows(device));
+  } catch (const objectos::Error& error) {
+    note(device.label + ": " + error.code());
+    if (error.code() != "nothing_to_undo" && error.code() != "nothing_to_redo")
+      wrong(verb + ": " + error.code() + " " + error.message() + " " + error.detail());
+  }
+}
+
 void HistoryWorld::edit_by_psql() {
   const Table& table = pick(tables_);
   const std::string sql = chance(3) && !table.parent.empty()

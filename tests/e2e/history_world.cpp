@@ -32,7 +32,9 @@ void HistoryWorld::step() {
   if (what < 30) return new_history();
   if (what < 31) return prune();
   Device& device = pick(devices_);
-  if (what < 70)
+  if (what < 43)
+    undo(device);
+  else if (what < 70)
     edit(device);
   else if (what < 94)
     sync(device);

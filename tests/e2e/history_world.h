@@ -75,6 +75,8 @@ class HistoryWorld {
   Columns local_columns(const Device& device, const Table& table);
   std::string local_statement(const Device& device);
   void edit(Device& device);
+  std::string all_rows(const Device& device);
+  void undo(Device& device);
   void edit_by_psql();
 
   // history_world.cpp

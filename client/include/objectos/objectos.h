@@ -77,6 +77,14 @@ int objectos_pause(objectos_engine* engine, objectos_error** error);
 int objectos_resume(objectos_engine* engine, objectos_error** error);
 int objectos_sync_soon(objectos_engine* engine, objectos_error** error);
 
+/* Takes back the newest own group that is not undone, or the undo of the one undone last: {group,
+ * mutations, left: [{object, record_id, field, written, found}]}. Usage, code "nothing_to_undo" or
+ * "nothing_to_redo". objectos_history() gives the groups, the newest first: [{number, written_at,
+ * state, mutations}]. docs/undo.md. */
+int objectos_undo(objectos_engine* engine, char** result, objectos_error** error);
+int objectos_redo(objectos_engine* engine, char** result, objectos_error** error);
+int objectos_history(objectos_engine* engine, char** groups, objectos_error** error);
+
 /* Until a sync begun after this call ended well and the queue is empty. `*synced`: 1, or 0 when
  * the time was up. */
 int objectos_wait_until_synced(objectos_engine* engine, int timeout_ms, int* synced,

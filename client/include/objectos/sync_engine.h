@@ -18,6 +18,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,9 @@ struct Options {
   // Keys leased at once for each object whose key a sequence fills, 0 (none) to 100,000. Renewed by
   // a sync that finds fewer than half of them left (docs/keys.md).
   int lease_block = 1000;
+  // How many of the file's own groups can be undone, 0 (none) to 100,000; kept in the file. Empty:
+  // what the file says, 100 in a new one.
+  std::optional<int> history_groups{};
   Frames frames = Frames::automatic;
   Timing timing{};
   // Called from whatever thread works; must not throw. No password ever reaches it.
@@ -172,6 +176,17 @@ class SyncEngine {
   // write lock (class transient, code "file_write_locked"). `write` must not call the engine's sync
   // functions, nor transaction() again (usage, "reentrant").
   TransactionResult transaction(const std::function<void(Transaction&)>& write);
+  // Takes back the newest group of this file that is not undone, whoever wrote it: the app, the
+  // sqlite3 shell, another process. It writes an ordinary group of inverse edits, synced like any,
+  // and writes no field that somebody has written since, here or (as the server finds) elsewhere:
+  // those come back in `left`. redo() takes back the undo; a new write ends what can be redone.
+  // Neither asks the server. Usage, code "nothing_to_undo" or "nothing_to_redo"; usage,
+  // "statement_failed" where an index or trigger of the app's refuses it: then nothing is changed.
+  // Threads and waiting: as transaction(). docs/undo.md.
+  UndoResult undo();
+  UndoResult redo();
+  // The groups that can be undone or redone, the newest first.
+  std::vector<HistoryGroup> history();
   // Compares every record that has base image or queue with the local row: what is listed should
   // not be. Empty: local row = base image and queued mutations, everywhere.
   std::vector<LocalDifference> verify_local();

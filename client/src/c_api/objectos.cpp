@@ -85,6 +85,16 @@ int objectos_transaction(objectos_engine* engine, const char* statements, char**
   });
 }
 
+int objectos_undo(objectos_engine* engine, char** result, objectos_error** error) {
+  return answered(engine, result, error, [](SyncEngine& it) { return it.undo(); });
+}
+int objectos_redo(objectos_engine* engine, char** result, objectos_error** error) {
+  return answered(engine, result, error, [](SyncEngine& it) { return it.redo(); });
+}
+int objectos_history(objectos_engine* engine, char** groups, objectos_error** error) {
+  return answered(engine, groups, error, [](SyncEngine& it) { return it.history(); });
+}
+
 int objectos_wait_until_synced(objectos_engine* engine, int timeout_ms, int* synced,
                                objectos_error** error) {
   if (synced != nullptr) *synced = 0;

@@ -69,6 +69,8 @@ bool take_number(Options& options, const JsonMember& member) {
     options.timing.push_age = milliseconds(whole(member));
   else if (member.name == "lease_block")
     options.lease_block = whole(member);
+  else if (member.name == "history_groups")
+    options.history_groups = whole(member);
   else if (member.name == "watch_interval_ms")
     options.timing.watch_interval = milliseconds(whole(member));
   else if (member.name == "interval_ms")

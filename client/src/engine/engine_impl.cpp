@@ -63,6 +63,8 @@ SyncEngine::Impl::Impl(Options options)
                 "Give the path of the SQLite file.");
   }
   options_.page_mutations = std::clamp(options_.page_mutations, 1, 10'000);
+  if (options_.history_groups)
+    options_.history_groups = std::clamp(*options_.history_groups, 0, 100'000);
   options_.push_mutations = std::clamp(options_.push_mutations, 1, 1'000);
   options_.push_bytes =
       std::clamp(options_.push_bytes, std::int64_t{64} << 10, std::int64_t{48} << 20);
@@ -144,6 +146,7 @@ SessionLimits SyncEngine::Impl::session_limits() const {
 LocalDatabase& SyncEngine::Impl::database() {
   if (!database_) {
     database_ = LocalDatabase::open(options_.database, LocalDatabase::Mode::engine);
+    if (options_.history_groups) database_->limit_history(*options_.history_groups);
     feed_.hold_file(true);
   }
   return *database_;
@@ -189,6 +192,7 @@ SyncResult SyncEngine::Impl::clone() {
                   options_.database, "Run `objectos-sync sync` on it, or name a new file.");
     }
     database_ = clone_replica(link, {options_.database, server}, session_limits(), events, result);
+    if (options_.history_groups) database_->limit_history(*options_.history_groups);
     feed_.hold_file(true);
     note_conflicts(*database_);
     return result;

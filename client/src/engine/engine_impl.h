@@ -57,6 +57,8 @@ class SyncEngine::Impl {
   void dismiss(const std::string& mutation_id);
 
   TransactionResult transaction(const std::function<void(Transaction&)>& write);
+  UndoResult invert_group(bool redo);
+  std::vector<HistoryGroup> history();
   std::vector<LocalDifference> verify_local();
 
   void pause_loop();

@@ -88,6 +88,8 @@ constexpr StoreRule kStoreRules[] = {
      "Discard the later ones first."},
     {StoreErrorKind::record_missing, ErrorClass::usage, "record_missing",
      "Dismiss the rejection, or write the record anew."},
+    {StoreErrorKind::nothing_to_undo, ErrorClass::usage, "nothing_to_undo", nullptr},
+    {StoreErrorKind::nothing_to_redo, ErrorClass::usage, "nothing_to_redo", nullptr},
     {StoreErrorKind::query, ErrorClass::usage, "bad_query",
      "Watch one SELECT statement that SQLite accepts."},
     {StoreErrorKind::internal, ErrorClass::internal, "store_internal", nullptr},

@@ -31,7 +31,10 @@ auto SyncEngine::Impl::beside(Work work) {
   app_thread_ = self;
   Holding holding{this};
   return translated([&] {
-    if (!app_connection_) app_connection_ = open_beside();
+    if (!app_connection_) {
+      app_connection_ = open_beside();
+      if (options_.history_groups) app_connection_->limit_history(*options_.history_groups);
+    }
     return work(*app_connection_);
   });
 }
@@ -67,6 +70,14 @@ std::string SyncEngine::Impl::retry(const std::string& mutation_id) {
 
 void SyncEngine::Impl::dismiss(const std::string& mutation_id) {
   beside([&](LocalDatabase& database) { database.dismiss(mutation_id); });
+}
+
+UndoResult SyncEngine::Impl::invert_group(bool redo) {
+  return beside([&](LocalDatabase& database) { return database.invert_group(redo); });
+}
+
+std::vector<HistoryGroup> SyncEngine::Impl::history() {
+  return translated([&] { return open_beside()->history(); });
 }
 
 std::vector<LocalDifference> SyncEngine::Impl::verify_local() {

@@ -29,6 +29,10 @@ Json to_json(const SyncResult& result);
 Json to_json(const Finding& finding);
 Json to_json(const LocalDifference& difference);
 Json to_json(const TransactionResult& result);
+Json to_json(const HistoryMutation& mutation);
+Json to_json(const HistoryGroup& group);
+Json to_json(const LeftAlone& left);
+Json to_json(const UndoResult& result);
 Json to_json(const ConflictQuestion& question);
 // An SQLite value: blobs as "\\x" and hex, infinities and NaN as text.
 Json to_json(const Value& value);

@@ -92,6 +92,15 @@ Verdict SyncEngine::resolve_with(const std::string& conflict_id, const std::stri
 TransactionResult SyncEngine::transaction(const std::function<void(Transaction&)>& write) {
   return impl_->transaction(write);
 }
+UndoResult SyncEngine::undo() {
+  return impl_->invert_group(false);
+}
+UndoResult SyncEngine::redo() {
+  return impl_->invert_group(true);
+}
+std::vector<HistoryGroup> SyncEngine::history() {
+  return impl_->history();
+}
 std::vector<LocalDifference> SyncEngine::verify_local() {
   return impl_->verify_local();
 }

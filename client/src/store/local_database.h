@@ -48,7 +48,9 @@ enum class StoreErrorKind {
   mutation_sent,     // too late to discard it
   mutation_needed,   // later ones in the queue build on it; detail: which
   record_missing,    // what a rejected update changed is gone
-  query,             // a query of the app's that is none, or that SQLite refuses
+  nothing_to_undo,
+  nothing_to_redo,
+  query,  // a query of the app's that is none, or that SQLite refuses
   internal,
 };
 
@@ -66,6 +68,7 @@ struct LocalColumn {
   bool generated = false;
   bool is_key = false;
   int attnum = 0;  // the server's number of the column, which a rename leaves alone; 0 = not known
+  bool counter = false;    // by strategy: what others add stays
   std::string key_source;  // of a key column: "uuid", "sequence", or empty: the writer gives it
 };
 
@@ -133,6 +136,7 @@ struct QueuedMutation {
   std::optional<int64_t> version;
   std::string group, state;  // pending | in_flight | judged
   std::string verdict;       // JSON text or empty
+  std::string undo_of;       // id of the mutation that it takes back, or empty
   std::string frozen;        // exact bytes to send (a JSON object); empty while pending
 };
 
@@ -403,6 +407,14 @@ class LocalDatabase {
   // One statement of the app's, or several if there are no parameters: the rows of the last one.
   virtual std::vector<Row> run_statement(const std::string& sql,
                                          const std::vector<Value>& parameters) = 0;
+  // Writes the inverse of the newest group that is done (redo: of the one undone last), as one
+  // group. Nothing there: nothing_to_undo, nothing_to_redo. An index of the app's that refuses it:
+  // statement. docs/undo.md.
+  virtual UndoResult invert_group(bool redo) = 0;
+  // The groups that can be undone or redone, the newest first.
+  virtual std::vector<HistoryGroup> history() const = 0;
+  // So many groups are kept from now on; what is beyond goes at once.
+  virtual void limit_history(int64_t groups) = 0;
 
   // The server image of the file, for verification (replica_image.h).
   virtual std::unique_ptr<ImageReader> read_image(uint64_t seed) const = 0;

@@ -5,6 +5,7 @@
 #include "json_slices.h"
 #include "leased_keys.h"
 #include "sqlite_handle.h"
+#include "undo_history.h"
 
 namespace objectos {
 
@@ -18,7 +19,7 @@ const char* const system_tables_sql = R"(
 CREATE TABLE _mutations(client_sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,
   object TEXT NOT NULL, record_id TEXT NOT NULL, operation TEXT NOT NULL, data TEXT, original TEXT,
   timestamp TEXT NOT NULL, version INTEGER, "group" TEXT, state TEXT NOT NULL DEFAULT 'pending',
-  synced INTEGER NOT NULL DEFAULT 0, verdict TEXT, frozen TEXT);
+  synced INTEGER NOT NULL DEFAULT 0, verdict TEXT, frozen TEXT, undo_of TEXT);
 CREATE INDEX _mutations_state ON _mutations(state, client_sequence);
 CREATE INDEX _mutations_record ON _mutations(object, record_id, client_sequence);
 CREATE TABLE _base(object TEXT NOT NULL, record_id TEXT NOT NULL, image TEXT, version INTEGER,
@@ -183,7 +184,12 @@ std::string displaced_sql(const LocalObject& object, const std::string& arrival,
          " AND NOT EXISTS(SELECT 1 FROM _base b WHERE b.object=r.object AND "
          "b.record_id=r.record_id);" +
          queue_head() + "r.object,r.record_id,'delete',NULL,r.image" + queue_time + "r.version" +
-         queue_group + gone + ";";
+         queue_group + gone + ";" + history_join_sql + " WHERE EXISTS(SELECT 1" + gone + ");";
+}
+
+// Where something may have been joined.
+std::string history_parted_sql(const LocalObject& object) {
+  return object.app_unique.empty() ? "" : history_part_sql;
 }
 
 // A new row under NEW's key: an update if _replaced says that a row was there (OR REPLACE fires no
@@ -204,7 +210,7 @@ std::string arrived_sql(const LocalObject& object, const std::string& arrival) {
                    version, replaced) +
          "UPDATE " + table + " SET _synced=0,_version=" + version + " WHERE " +
          key_match_sql(object, table, "NEW") + " AND (_synced<>0 OR _version IS NOT " + version +
-         ");" + forget_noted_sql(object, arrival);
+         ");" + forget_noted_sql(object, arrival) + history_parted_sql(object);
 }
 
 std::string unique_match_sql(const AppUnique& index) {
@@ -254,7 +260,7 @@ std::string edited_sql(const LocalObject& object) {
          save_base_sql(object, "OLD", image_sql(object, "OLD"), "OLD._version", "") +
          queue_sql(object, "NEW", "update", object_sql(object, "NEW", false, changed),
                    object_sql(object, "OLD", false, changed), "OLD._version", "") +
-         (object.app_unique.empty() ? "" : forget_noted_sql(object, arrival));
+         (object.app_unique.empty() ? "" : forget_noted_sql(object, arrival) + history_part_sql);
 }
 
 std::string trigger_name(const std::string& object, const char* what) {
@@ -374,7 +380,8 @@ std::string create_write_triggers_sql(const LocalObject& object) {
       trigger_sql(object, "update", "AFTER UPDATE OF " + columns, edited,
                   refuse + edited_sql(object)) +
       trigger_sql(object, "move", "AFTER UPDATE OF " + columns, both(moved, was),
-                  refuse + leave_sql(object) + arrived_sql(object, arrival));
+                  refuse + leave_sql(object) + history_join_sql + ";" +
+                      arrived_sql(object, arrival) + history_part_sql);
   if (keyed.empty()) return sql;
   return sql +
          trigger_sql(object, "key", "AFTER INSERT", "NOT(" + keyed + ")", give_key_sql(object)) +
@@ -412,7 +419,7 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
       RawMembers column = json_members(text);
       object.columns.push_back({json_text(column, "name"), json_text(column, "type"),
                                 json_text(column, "kind"), json_true(column, "generated"), false,
-                                std::atoi(json_text(column, "attnum").c_str()),
+                                std::atoi(json_text(column, "attnum").c_str()), false,
                                 json_text(column, "key_source")});
     }
     for (const std::string& name : object.key) {
@@ -421,6 +428,10 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
       object.columns[static_cast<size_t>(at)].is_key = true;
     }
     object.row_security = json_true(members, "rls");
+    if (const std::string* strategies = json_find(members, "fields"))
+      for (const auto& [name, strategy] : json_members(*strategies))
+        if (const int at = object.column_index(name); at >= 0)
+          object.columns[static_cast<size_t>(at)].counter = json_unquote(strategy) == "counter";
     objects.push_back(std::move(object));
   }
   return objects;

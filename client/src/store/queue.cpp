@@ -7,6 +7,7 @@
 #include "protocol/limits.h"
 #include "queue_sql.h"
 #include "store.h"
+#include "undo_history.h"
 
 namespace objectos {
 
@@ -45,11 +46,11 @@ void append_fields(std::string& out, std::string_view key, const JsonSlices& fie
 }  // namespace
 
 QueuedMutation Store::queued_at(const Statement& row) {
-  return {row.text(1), row.integer(0), row.text(2),
-          row.text(3), row.text(4),    row.text(5),
-          row.text(6), row.text(7),    row.integer_or_none(8),
-          row.text(9), row.text(10),   row.text(11),
-          row.text(12)};
+  return {row.text(1),  row.integer(0), row.text(2),
+          row.text(3),  row.text(4),    row.text(5),
+          row.text(6),  row.text(7),    row.integer_or_none(8),
+          row.text(9),  row.text(10),   row.text(11),
+          row.text(12), row.text(13)};
 }
 
 std::vector<QueuedMutation> Store::queued(Statement& rows) {
@@ -142,6 +143,7 @@ std::string Store::frozen_payload(const QueuedMutation& mutation) {
   if (mutation.version) text += ",\"version\":" + std::to_string(*mutation.version);
   text += ",\"client_sequence\":" + std::to_string(mutation.client_sequence);
   if (!mutation.group.empty()) append_text(text, ",\"group\":", mutation.group);
+  if (!mutation.undo_of.empty()) append_text(text, ",\"undo_of\":", mutation.undo_of);
   return text + "}";
 }
 
@@ -210,7 +212,9 @@ std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after)
   for (QueuedMutation& mutation : pending) {
     const auto known = versions.try_emplace({mutation.object, mutation.record_id}, judged,
                                             mutation.object, mutation.record_id);
-    mutation.version = known.first->second.carried(mutation.version);
+    const std::optional<int64_t> claimed = mutation.version;
+    mutation.version = known.first->second.carried(claimed);
+    if (!mutation.undo_of.empty() && mutation.version != claimed) mutation.original.clear();
     mutation.frozen = frozen_payload(mutation);
     mutation.state = "in_flight";
     freeze.bind_view(1, mutation.frozen).bind(2, mutation.version);
@@ -229,6 +233,22 @@ std::string LocalDatabase::batch_json(const std::vector<QueuedMutation>& batch) 
     text += mutation.frozen;
   }
   return text + "]";
+}
+
+// What was not sent yet and would take back a rejected mutation has nothing to take back. What is
+// in flight the server rejects itself.
+void Store::reject_undo_of(const std::string& mutation_id, std::vector<Rejection>& rejected) {
+  Statement undo(database_, queue_sql::pending_undo_of);
+  undo.bind(1, std::string_view(mutation_id));
+  if (!undo.step()) return;
+  const int64_t number = undo.integer(0);
+  undo.reset();
+  StoredVerdict verdict;
+  verdict.reason = "depends_on_rejected";
+  verdict.detail = json_object({{"message", json_string("what it would undo was rejected")}});
+  rejected.push_back(reject(*queued_number(number), verdict));
+  const std::string id = rejected.back().mutation_id;
+  reject_undo_of(id, rejected);
 }
 
 void Store::store_verdict(Statement& judge, int64_t client_sequence, const StoredVerdict& verdict) {
@@ -252,14 +272,18 @@ std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& v
   while (sent.step()) numbers.emplace(sent.text(0), sent.integer(1));
   sent.reset();
   Statement judge(database_, queue_sql::judge);
+  HistoryVersions history(database_);
   for (const StoredVerdict& verdict : verdicts) {
     auto found = numbers.find(verdict.mutation_id);
     if (found == numbers.end()) continue;
     if (verdict.status == "rejected") {
       rejected.push_back(reject(*queued_number(found->second), verdict));
+      reject_undo_of(verdict.mutation_id, rejected);
       numbers.erase(found);
       continue;
     }
+    if (history.holds(verdict.mutation_id))
+      history.judged(*queued_number(found->second), verdict.status, verdict.version);
     store_verdict(judge, found->second, verdict);
   }
   applying.done();

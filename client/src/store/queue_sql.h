@@ -7,7 +7,7 @@ namespace objectos::queue_sql {
 
 inline constexpr const char* columns =
     "SELECT client_sequence,id,object,record_id,operation,data,original,timestamp,version,"
-    "\"group\",state,verdict,frozen FROM _mutations WHERE ";
+    "\"group\",state,verdict,undo_of,frozen FROM _mutations WHERE ";
 
 inline constexpr const char* in_flight =
     "state='in_flight' AND client_sequence>?1 ORDER BY client_sequence";
@@ -37,10 +37,17 @@ inline constexpr const char* judged_of_record =
 inline constexpr const char* pending_of_record =
     "SELECT client_sequence,version FROM _mutations WHERE object=?1 AND record_id=?2 AND "
     "+state='pending' ORDER BY client_sequence";
-inline constexpr const char* claim = "UPDATE _mutations SET version=?1 WHERE client_sequence=?2";
+// An undo whose claim is carried forward was written before the server's form of its `original` was
+// known. The version vouches for the values then, and the server's log has them.
+inline constexpr const char* claim =
+    "UPDATE _mutations SET original=CASE WHEN undo_of IS NOT NULL AND version IS NOT ?1 THEN NULL "
+    "ELSE original END,version=?1 WHERE client_sequence=?2";
 inline constexpr const char* forget_claims =
     "UPDATE _mutations SET version=NULL WHERE object=?1 AND record_id=?2 AND +state='pending' AND "
     "(version>?3 OR (version=?3 AND NOT ?4))";
+
+inline constexpr const char* pending_undo_of =
+    "SELECT client_sequence FROM _mutations WHERE state='pending' AND undo_of=?1";
 
 inline constexpr const char* freeze =
     "UPDATE _mutations SET state='in_flight',frozen=?1,version=?2 WHERE client_sequence=?3";

@@ -16,14 +16,6 @@ void overlay(RawMembers& row, const RawMembers& data) {
   }
 }
 
-// The server prints 0.1, SQLite 0.1000000000000000055: the same double.
-bool same_value(const LocalColumn& column, const std::string* left, const std::string* right) {
-  std::string a = left == nullptr ? "null" : *left, b = right == nullptr ? "null" : *right;
-  if (column.kind == "float" && a[0] != '"' && b[0] != '"' && a != "null" && b != "null")
-    return std::strtod(a.c_str(), nullptr) == std::strtod(b.c_str(), nullptr);
-  return json_unquote(a) == json_unquote(b) && (a == "null") == (b == "null");
-}
-
 // What an insert does not name is NULL. The row is not deleted for that: triggers of the app would
 // take its children along.
 void complete(RawMembers& row, const LocalObject& object) {
@@ -32,6 +24,13 @@ void complete(RawMembers& row, const LocalObject& object) {
 }
 
 }  // namespace
+
+bool same_value(const LocalColumn& column, const std::string* left, const std::string* right) {
+  std::string a = left == nullptr ? "null" : *left, b = right == nullptr ? "null" : *right;
+  if (column.kind == "float" && a[0] != '"' && b[0] != '"' && a != "null" && b != "null")
+    return std::strtod(a.c_str(), nullptr) == std::strtod(b.c_str(), nullptr);
+  return json_unquote(a) == json_unquote(b) && (a == "null") == (b == "null");
+}
 
 RawMembers changed_fields(const std::string& operation, const std::string& data,
                           const std::string& original) {

@@ -8,6 +8,7 @@
 #include "protocol/limits.h"
 #include "queue_sql.h"
 #include "store.h"
+#include "undo_history.h"
 
 namespace objectos {
 
@@ -67,6 +68,7 @@ Rejection Store::take_out(const QueuedMutation& mutation, const StoredVerdict& v
   if (known) event.before = row_json(mutation.object, mutation.record_id).value_or("");
   Statement drop(database_, queue_sql::drop);
   drop.bind(1, mutation.client_sequence).run();
+  forget_history(database_, mutation.id);
   rebase(mutation.object, mutation.record_id);
   if (known) event.after = row_json(mutation.object, mutation.record_id).value_or("");
   return event;

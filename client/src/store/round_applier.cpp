@@ -10,6 +10,7 @@
 #include "conflict_rows.h"
 #include "round_changes.h"
 #include "store.h"
+#include "undo_history.h"
 
 namespace objectos {
 namespace {
@@ -69,6 +70,7 @@ class StoreRound : public RoundApplier {
     if (!checkpoint_)
       throw StoreError(StoreErrorKind::invalid_input, "the round ended without a checkpoint");
     settle_claims();
+    store_.take_server_forms();
     drop_judged();
     rebase_touched();
     if (listed_) result_.changes = changes_.settle();
@@ -225,6 +227,9 @@ class StoreRound : public RoundApplier {
                     "UPDATE _mutations SET state='judged',synced=2,verdict=coalesce(verdict,?) "
                     "WHERE client_sequence=?");
     judge.bind(1, std::string_view(verdict)).bind(2, own.client_sequence).run();
+    if (own.state == "judged") return;  // noted with its verdict
+    if (!history_) history_.emplace(store_.database());
+    history_->judged(own, json_text(data, "status"), row.version);
   }
 
   // No index on ids: every local write would pay for it. The first acknowledgement reads them all.
@@ -376,6 +381,7 @@ class StoreRound : public RoundApplier {
   std::unordered_set<std::string> based_;
   std::unordered_map<std::string, int64_t> numbers_;  // mutation id → client_sequence
   bool numbers_read_ = false;
+  std::optional<HistoryVersions> history_;
   std::set<std::pair<std::string, std::string>> touched_;
   std::set<std::pair<std::string, std::string>> missing_;  // named by an update, not in the file
   std::set<std::string> rereading_;

@@ -73,6 +73,11 @@ void bind_value(Statement& statement, int at, const LocalColumn& column, std::st
 
 }  // namespace
 
+void bind_wire_value(Statement& statement, int at, const LocalColumn& column,
+                     std::string_view raw) {
+  bind_value(statement, at, column, raw, Texts::viewed);
+}
+
 void bind_record_id(Statement& statement, int at, const LocalObject& object,
                     std::string_view record_id) {
   auto column = [&](size_t i) -> const LocalColumn& {

@@ -12,6 +12,7 @@
 namespace objectos {
 
 // Binds texts as views: they must live until the statement has run.
+void bind_wire_value(Statement& statement, int at, const LocalColumn& column, std::string_view raw);
 void bind_record_id(Statement& statement, int at, const LocalObject& object,
                     std::string_view record_id);
 

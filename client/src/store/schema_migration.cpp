@@ -75,6 +75,8 @@ class Migration {
     rewrite("_base", "image", "");
     rewrite("_mutations", "data", "client_sequence");
     rewrite("_mutations", "original", "client_sequence");
+    rewrite("_history", "data", "seq");
+    rewrite("_history", "original", "seq");
     if (rekeyed_) rename_records();
   }
 
@@ -153,10 +155,11 @@ class Migration {
     Statement read(database_,
                    "SELECT record_id,image FROM _base WHERE object=?1 AND image IS NOT NULL UNION "
                    "ALL SELECT record_id,data FROM _mutations WHERE object=?1 AND "
-                   "operation='insert'");
+                   "operation='insert' UNION ALL SELECT record_id,coalesce(data,original) "
+                   "FROM _history WHERE object=?1 AND operation<>'update'");
     read.bind(1, std::string_view(after_.name));
     while (read.step()) ids.emplace(read.text(0), record_id(read.text(1)));
-    for (const char* table : {"_base", "_mutations"}) {
+    for (const char* table : {"_base", "_mutations", "_history"}) {
       for (const auto& [old, id] : ids) {
         if (id.empty() || id == old) continue;
         Statement write(database_, std::string("UPDATE OR REPLACE ") + table +
@@ -196,6 +199,7 @@ std::vector<std::string> Store::migrate_tables(const std::string& schema) {
     if (find_object(next, object.name) == nullptr) {
       note(keep_app_statements(database_, object.name));
       run_sql(database_, "DROP TABLE " + quote_name(object.name));
+      run_sql(database_, "DELETE FROM _history WHERE object=" + quote_text(object.name));
     }
   for (const LocalObject& object : next) {
     if (const LocalObject* before = find_object(last, object.name)) {

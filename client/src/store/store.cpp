@@ -14,6 +14,7 @@
 #include "../fault_point.h"
 #include "app_indexes.h"
 #include "json_slices.h"
+#include "undo_history.h"
 
 namespace objectos {
 namespace {
@@ -246,6 +247,7 @@ void Store::create_tables(const CreateOptions& options) {
     for (const auto& object : objects())
       run_sql(database_, "DROP TABLE IF EXISTS " + quote_name(object.name));
     run_sql(database_, drop_system_tables_sql);
+    run_sql(database_, drop_history_tables_sql);
   }
   for (const auto& object : parse_schema(options.schema)) {
     Statement taken(database_, "SELECT 1 FROM sqlite_master WHERE name=? COLLATE NOCASE");
@@ -256,6 +258,7 @@ void Store::create_tables(const CreateOptions& options) {
     run_sql(database_, create_table_sql(object, object.name));
   }
   run_sql(database_, system_tables_sql);
+  run_sql(database_, history_tables_sql());
   run_sql(database_, "PRAGMA application_id=" + std::to_string(application_id) +
                          "; PRAGMA user_version=" + std::to_string(file_format));
   Statement state(database_,
@@ -272,6 +275,7 @@ void Store::create_tables(const CreateOptions& options) {
 std::unique_ptr<LocalDatabase> LocalDatabase::open(const std::string& path, Mode mode) {
   auto store = std::make_unique<Store>();
   store->connect(path, mode, false);
+  add_history_tables(store->database());
   store->load_schema();
   if (mode == Mode::engine && store->state().complete) store->follow_at_open();
   return store;
@@ -298,6 +302,7 @@ void LocalDatabase::detach(const std::string& path) {
                                   " DROP COLUMN _synced;");
   }
   run_sql(store.database(), drop_system_tables_sql);
+  run_sql(store.database(), drop_history_tables_sql);
   run_sql(store.database(), "PRAGMA application_id=0; PRAGMA user_version=0;");
   transaction.commit();
 }

@@ -13,6 +13,8 @@ namespace objectos {
 // What the queue makes of a record: nullopt = no row.
 using Image = std::optional<RawMembers>;
 Image applied(Image row, const std::string& operation, const RawMembers& data);
+// The server prints 0.1, SQLite 0.1000000000000000055: the same double. nullptr: SQL NULL.
+bool same_value(const LocalColumn& column, const std::string* left, const std::string* right);
 // An update's data without the fields that it did not change.
 RawMembers changed_fields(const std::string& operation, const std::string& data,
                           const std::string& original);
@@ -76,6 +78,9 @@ class Store : public LocalDatabase {
   TransactionResult write_group(const std::function<void()>& write) override;
   std::vector<Row> run_statement(const std::string& sql,
                                  const std::vector<Value>& parameters) override;
+  UndoResult invert_group(bool redo) override;
+  std::vector<HistoryGroup> history() const override;
+  void limit_history(int64_t groups) override;
 
   sqlite3* database() const { return database_; }
   RowWriter& writer(const std::string& object) const;
@@ -101,6 +106,9 @@ class Store : public LocalDatabase {
   // `version`: of the base image, or, over queued mutations, the one that the last of them claims.
   Image expected_row(const std::string& object, const std::string& record_id,
                      std::optional<int64_t>* version) const;
+  // Before base images go: the history takes the server's forms of what it sent
+  // (history_forms.cpp).
+  void take_server_forms();
   // Writes base (+) queue to the local row; drops the base image when nothing is queued.
   void rebase(const std::string& object, const std::string& record_id);
 
@@ -117,6 +125,7 @@ class Store : public LocalDatabase {
   void rewind_later(const QueuedMutation& mutation);
   void write_again(const Rejection& rejected);
   bool forget_rejection(const std::string& id);
+  void reject_undo_of(const std::string& mutation_id, std::vector<Rejection>& rejected);
   static void store_verdict(Statement& judge, int64_t client_sequence,
                             const StoredVerdict& verdict);
   void renumber_unjudged();

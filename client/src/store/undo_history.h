@@ -1,0 +1,56 @@
+// What this file remembers of its own groups, to undo and redo them (docs/undo.md).
+//
+// _history has a row for each mutation, filled by a trigger on the queue, so every program's writes
+// are there. `number`: the group, upwards; done ones come before undone ones. Undoing a group
+// replaces its rows by those of the inverse group, redoing it likewise: to redo is to undo the
+// undo. _history_control is one row: `groups_max`, `inverting` (the engine writes an inverse group)
+// and `joining` (what is queued next belongs to the group before: the halves of a moved record).
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "sqlite_handle.h"
+
+namespace objectos {
+
+inline constexpr int64_t history_groups_default = 100;
+inline constexpr int64_t history_groups_max = 100'000;
+// Groups of which all lies further back than so many mutations go too; the newest one stays whole.
+inline constexpr int64_t history_mutations_max = 100'000;
+
+std::string history_tables_sql();
+extern const char* const drop_history_tables_sql;
+
+// The statements by which a trigger puts what it queues next into the group before, and ends that.
+extern const char* const history_join_sql;
+extern const char* const history_part_sql;
+
+// A file of a version that remembered nothing gets the tables. Takes the write lock only then.
+void add_history_tables(sqlite3* database);
+
+// Within a transaction:
+// The mutation was refused, or given up: its group can be neither undone nor redone any more.
+void forget_history(sqlite3* database, const std::string& mutation_id);
+
+// Notes what the server made of mutations. Reads the history's ids when it is made: one serves a
+// whole batch.
+class HistoryVersions {
+ public:
+  explicit HistoryVersions(sqlite3* database);
+  bool holds(const std::string& mutation_id) const { return places_.count(mutation_id) > 0; }
+  void judged(const QueuedMutation& mutation, const std::string& status,
+              std::optional<int64_t> version);
+
+ private:
+  Statement set_;
+  std::unordered_map<std::string, int64_t> places_;
+  std::set<std::pair<std::string, std::string>> inserted_;  // records, by what was judged here
+};
+
+}  // namespace objectos
