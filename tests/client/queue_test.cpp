@@ -216,7 +216,8 @@ TEST_CASE("every statement of the queue finds its rows by an index, however long
         std::string(queue_sql::numbers_in_flight), std::string(queue_sql::confirmed),
         std::string(queue_sql::judged_of_record), std::string(queue_sql::pending_of_record),
         std::string(queue_sql::claim), std::string(queue_sql::forget_claims),
-        std::string(queue_sql::freeze), std::string(queue_sql::judge), std::string(queue_sql::drop),
+        std::string(queue_sql::rewrite), std::string(queue_sql::freeze),
+        std::string(queue_sql::judge), std::string(queue_sql::drop),
         std::string(queue_sql::pending_undo_of)}) {
     const std::string plan = file.shell("EXPLAIN QUERY PLAN " + sql);
     CAPTURE(sql);

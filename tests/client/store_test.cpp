@@ -250,6 +250,7 @@ static int worker(const std::string& path) {
 }
 
 int main(int argc, char** argv) {
+  setenv("OBJECTOS_CHECK_LOCAL", "1", 1);
   if (argc == 3 && std::string(argv[1]) == "--worker") return worker(argv[2]);
   return doctest::Context(argc, argv).run();
 }

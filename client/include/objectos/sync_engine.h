@@ -61,6 +61,9 @@ struct Options {
   // Bytes per push request, 64 KiB to 48 MiB: what a broken connection can cost. A mutation or
   // group beyond it goes alone.
   std::int64_t push_bytes = std::int64_t{4} << 20;
+  // Steps that follow one another on one record and were not sent yet go as one, where the server
+  // would make the same of them (docs/queue.md). Those that went into another get no verdict.
+  bool fold = true;
   // Keys leased at once for each object whose key a sequence fills, 0 (none) to 100,000. Renewed by
   // a sync that finds fewer than half of them left (docs/keys.md).
   int lease_block = 1000;

@@ -140,7 +140,7 @@ void SyncEngine::Impl::close_database() {
 
 SessionLimits SyncEngine::Impl::session_limits() const {
   return {options_.page_mutations, options_.push_mutations, options_.lease_block,
-          options_.push_bytes};
+          options_.push_bytes, options_.fold};
 }
 
 LocalDatabase& SyncEngine::Impl::database() {

@@ -74,10 +74,8 @@ void SyncSession::push_all(SyncResult& result) {
   const std::int64_t last = counters.highest_client_sequence;
   progress_.push_total = counters.pending + counters.in_flight;
   enter(Phase::pushing);
-  const BatchLimits max{static_cast<std::size_t>(limits_.push_mutations),
-                        static_cast<std::size_t>(limits_.push_bytes)};
   Judged judged;
-  for (auto batch = database_.next_batch(max); !batch.empty();) {
+  for (auto batch = next_batch(0); !batch.empty();) {
     std::vector<QueuedMutation> next;
     with_serialization_retries(events_, [&] {
       try {
@@ -88,17 +86,25 @@ void SyncSession::push_all(SyncResult& result) {
       }
       settle(judged, result);
       const std::int64_t sent = batch.back().client_sequence;
-      if (next.empty() && sent < last) next = database_.next_batch(max, sent);
+      if (next.empty() && sent < last) next = next_batch(sent);
       judged.verdicts = receive_push(batch);
     });
     const bool more = batch.back().client_sequence < last;
     judged.batch = std::move(batch);
     if (next.empty()) {
       settle(judged, result);
-      if (more) next = database_.next_batch(max);
+      if (more) next = next_batch(0);
     }
     batch = std::move(next);
   }
+}
+
+// Local writes are told before their steps become one.
+std::vector<QueuedMutation> SyncSession::next_batch(std::int64_t after) {
+  const BatchLimits limits{static_cast<std::size_t>(limits_.push_mutations),
+                           static_cast<std::size_t>(limits_.push_bytes), limits_.fold};
+  const std::unique_ptr<WriteScope> scope = events_.begin_write();
+  return database_.next_batch(limits, after, [&] { scope->begun(database_); });
 }
 
 void SyncSession::request_push(const std::vector<QueuedMutation>& batch) {

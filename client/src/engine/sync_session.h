@@ -54,6 +54,7 @@ struct SessionLimits {
   int push_mutations = 1000;
   std::int64_t lease_block = 1000;
   std::int64_t push_bytes = 4 << 20;
+  bool fold = true;
 };
 
 class SyncSession {
@@ -77,6 +78,7 @@ class SyncSession {
   void push_readable(SyncResult& result);
   bool reject_unreadable(SyncResult& result);
   void push_all(SyncResult& result);
+  std::vector<QueuedMutation> next_batch(std::int64_t after);
   void request_push(const std::vector<QueuedMutation>& batch);
   // Of one batch, in the server's order.
   struct Judged {

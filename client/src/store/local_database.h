@@ -140,12 +140,15 @@ struct QueuedMutation {
   std::string frozen;        // exact bytes to send (a JSON object); empty while pending
 };
 
-// What one push may hold: mutations, and bytes of their messages.
+// What one push may hold: mutations, and bytes of their messages. `fold`: steps that follow one
+// another on one record become one where the server could not tell (fold.cpp).
 struct BatchLimits {
   size_t mutations = 1000;
   size_t bytes = size_t{4} << 20;
+  bool fold = false;
   BatchLimits(size_t of_mutations) : mutations(of_mutations) {}
-  BatchLimits(size_t of_mutations, size_t of_bytes) : mutations(of_mutations), bytes(of_bytes) {}
+  BatchLimits(size_t of_mutations, size_t of_bytes, bool folds = false)
+      : mutations(of_mutations), bytes(of_bytes), fold(folds) {}
 };
 
 struct LocalChange {
@@ -325,7 +328,9 @@ class LocalDatabase {
   // `after`: the number up to which mutations are under way, their verdicts not stored yet. What
   // follows may be sent when they are answered, so it may hold none of their records: the version
   // that it claims is the verdict's to say. Empty also when that leaves little to send.
-  virtual std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after = 0) = 0;
+  // `begun`: as of store_verdicts(), before steps are folded.
+  virtual std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after = 0,
+                                                 const std::function<void()>& begun = {}) = 0;
   // What no server could read, among what is in flight, leaves the queue as rejected, its group
   // with it: broken text, or larger than protocol/limits.h lets. Returned; empty: there is none.
   // `begun`: as of store_verdicts().

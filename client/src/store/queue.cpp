@@ -199,13 +199,24 @@ void Store::leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) 
   batch.resize(free < max / 2 ? 0 : free);
 }
 
-std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after) {
+std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after,
+                                              const std::function<void()>& begun) {
   std::vector<QueuedMutation> sent = in_flight_after(after, limits);
   if (!sent.empty()) return sent;
   WriteTransaction transaction(database_);
-  std::vector<QueuedMutation> pending = pending_after(after, limits);
-  if (after > 0) leave_out_in_flight(pending, limits.mutations);
-  if (pending.empty()) return pending;
+  if (limits.fold && begun) begun();
+  std::vector<QueuedMutation> pending;
+  for (bool more = true; more;) {
+    pending = pending_after(after, limits);
+    if (after > 0) leave_out_in_flight(pending, limits.mutations);
+    const bool some = !pending.empty();
+    if (limits.fold) fold(pending);
+    more = some && pending.empty();  // of these, nothing is left to be sent
+  }
+  if (pending.empty()) {
+    transaction.commit();
+    return pending;
+  }
   Statement freeze(database_, queue_sql::freeze);
   Statement judged(database_, queue_sql::judged_of_record);
   std::map<std::pair<std::string, std::string>, CarriedVersions> versions;

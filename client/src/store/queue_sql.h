@@ -49,6 +49,8 @@ inline constexpr const char* forget_claims =
 inline constexpr const char* pending_undo_of =
     "SELECT client_sequence FROM _mutations WHERE state='pending' AND undo_of=?1";
 
+inline constexpr const char* rewrite =
+    "UPDATE _mutations SET operation=?1,data=?2,original=?3,version=?4 WHERE client_sequence=?5";
 inline constexpr const char* freeze =
     "UPDATE _mutations SET state='in_flight',frozen=?1,version=?2 WHERE client_sequence=?3";
 inline constexpr const char* judge =

@@ -1,4 +1,6 @@
 // Local row = base image (+) queued mutations, in client_sequence order.
+#include <cstdlib>
+
 #include "store.h"
 
 namespace objectos {
@@ -69,7 +71,30 @@ Image Store::expected_row(const std::string& object, const std::string& record_i
   return row;
 }
 
+namespace {
+
+bool checks_wanted() {
+  static const bool wanted = std::getenv("OBJECTOS_CHECK_LOCAL") != nullptr;
+  return wanted;
+}
+
+}  // namespace
+
+void Store::check_rebased() {
+  std::set<std::pair<std::string, std::string>> records;
+  records.swap(rebased_);
+  for (const auto& [object, record_id] : records) {
+    const std::optional<LocalDifference> difference = difference_of(object, record_id);
+    if (difference)
+      throw StoreError(StoreErrorKind::internal,
+                       "the local row is not what base image and queue say",
+                       object + " " + record_id + ": expected " + difference->expected +
+                           ", found " + difference->found);
+  }
+}
+
 void Store::rebase(const std::string& object, const std::string& record_id) {
+  if (checks_wanted()) rebased_.emplace(object, record_id);
   Statement base(database_, "SELECT 1 FROM _base WHERE object=? AND record_id=?");
   base.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
   if (!base.step()) return;
@@ -93,25 +118,40 @@ void Store::rebase(const std::string& object, const std::string& record_id) {
   drop.bind(1, std::string_view(object)).bind(2, std::string_view(record_id)).run();
 }
 
+// Nothing: the record is what base image and queue say.
+std::optional<LocalDifference> Store::difference_of(const std::string& object,
+                                                    const std::string& record_id) const {
+  if (!knows(object)) return std::nullopt;
+  bool known = false;
+  {
+    Statement work(database_,
+                   "SELECT 1 FROM _base WHERE object=?1 AND record_id=?2 UNION ALL SELECT "
+                   "1 FROM _mutations WHERE object=?1 AND record_id=?2");
+    work.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
+    known = work.step();
+  }
+  if (!known) return std::nullopt;
+  Image wanted = expected_row(object, record_id, nullptr);
+  std::optional<std::string> found = row_json(object, record_id);
+  bool same = wanted.has_value() == found.has_value();
+  if (wanted && found) {
+    RawMembers there = json_members(*found);
+    for (const LocalColumn& column : writer(object).object().columns)
+      same = same &&
+             same_value(column, json_find(*wanted, column.name), json_find(there, column.name));
+  }
+  if (same) return std::nullopt;
+  return LocalDifference{object, record_id, wanted ? json_object(*wanted) : "", found.value_or("")};
+}
+
 std::vector<LocalDifference> Store::verify_local() const {
   std::vector<LocalDifference> differences;
   Statement records(database_,
                     "SELECT object,record_id FROM _base UNION SELECT object,record_id FROM "
                     "_mutations");
   while (records.step()) {
-    std::string object = records.text(0), id = records.text(1);
-    if (!knows(object)) continue;
-    Image wanted = expected_row(object, id, nullptr);
-    std::optional<std::string> found = row_json(object, id);
-    bool same = wanted.has_value() == found.has_value();
-    if (wanted && found) {
-      RawMembers there = json_members(*found);
-      for (const LocalColumn& column : writer(object).object().columns)
-        same = same &&
-               same_value(column, json_find(*wanted, column.name), json_find(there, column.name));
-    }
-    if (!same)
-      differences.push_back({object, id, wanted ? json_object(*wanted) : "", found.value_or("")});
+    if (auto difference = difference_of(records.text(0), records.text(1)))
+      differences.push_back(std::move(*difference));
   }
   for (const LocalObject& object : objects_) {
     Statement rows(database_, "SELECT " + record_id_sql(object, "t") + " FROM " +

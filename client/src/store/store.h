@@ -38,7 +38,8 @@ class Store : public LocalDatabase {
   std::unique_ptr<RoundApplier> begin_round(const Listing& listing) override;
   StoreCounters counters() const override;
   std::vector<Rejection> reject_unreadable(const std::function<void()>& begun) override;
-  std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after) override;
+  std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after,
+                                         const std::function<void()>& begun) override;
   std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts,
                                         const std::function<void()>& begun) override;
   LocalWrites local_writes(int64_t after, const Listing& listing) const override;
@@ -109,6 +110,9 @@ class Store : public LocalDatabase {
   // Before base images go: the history takes the server's forms of what it sent
   // (history_forms.cpp).
   void take_server_forms();
+  // Where OBJECTOS_CHECK_LOCAL is set in the environment: an error, before the commit, if a record
+  // that rebase() was called for is not what base image and queue say.
+  void check_rebased();
   // Writes base (+) queue to the local row; drops the base image when nothing is queued.
   void rebase(const std::string& object, const std::string& record_id);
 
@@ -132,6 +136,9 @@ class Store : public LocalDatabase {
   std::vector<QueuedMutation> in_flight_after(int64_t after, BatchLimits limits) const;
   std::vector<QueuedMutation> pending_after(int64_t after, BatchLimits limits) const;
   static size_t message_bytes(const QueuedMutation& mutation);
+  void fold(std::vector<QueuedMutation>& batch);
+  std::optional<LocalDifference> difference_of(const std::string& object,
+                                               const std::string& record_id) const;
   void leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) const;
   static std::string frozen_payload(const QueuedMutation& mutation);
   void open_file(const std::string& file, int flags);
@@ -143,6 +150,7 @@ class Store : public LocalDatabase {
   bool bulk_ = false;
   int lock_file_ = -1;
   std::vector<LocalObject> objects_;
+  std::set<std::pair<std::string, std::string>> rebased_;  // to be checked
   int64_t schema_loaded_ = -1;  // SQLite's schema_version when the objects were read
   int64_t indexes_seen_ = -1;   // SQLite's schema_version when the app's indexes were looked at
   mutable std::map<std::string, std::unique_ptr<RowWriter>> writers_;
@@ -158,6 +166,7 @@ class Applying {
   }
   void done() {
     store_.restore_indexes();
+    store_.check_rebased();
     run_sql(store_.database(), "DELETE FROM _applying");
   }
 
