@@ -62,8 +62,9 @@ struct Options {
   // group beyond it goes alone.
   std::int64_t push_bytes = std::int64_t{4} << 20;
   // Steps that follow one another on one record and were not sent yet go as one, where the server
-  // would make the same of them (docs/queue.md). Those that went into another get no verdict.
-  bool fold = true;
+  // would make the same of them. Off: a copy of the file, or a backup put back, may hold one of the
+  // steps alone, and the server does not know that it has it already (docs/queue.md).
+  bool fold = false;
   // Keys leased at once for each object whose key a sequence fills, 0 (none) to 100,000. Renewed by
   // a sync that finds fewer than half of them left (docs/keys.md).
   int lease_block = 1000;

@@ -54,7 +54,7 @@ struct SessionLimits {
   int push_mutations = 1000;
   std::int64_t lease_block = 1000;
   std::int64_t push_bytes = 4 << 20;
-  bool fold = true;
+  bool fold = false;
 };
 
 class SyncSession {
