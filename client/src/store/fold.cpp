@@ -16,8 +16,8 @@ namespace objectos {
 namespace {
 
 bool may_fold(const QueuedMutation& first, const QueuedMutation& then) {
-  return first.group.empty() && then.group.empty() && first.object == then.object &&
-         first.record_id == then.record_id &&
+  return first.group.empty() && then.group.empty() && first.undo_of.empty() &&
+         then.undo_of.empty() && first.object == then.object && first.record_id == then.record_id &&
          (first.operation == "insert" || first.operation == "update") && then.operation != "insert";
 }
 
