@@ -50,7 +50,7 @@ program() {  # name
   prepare "$1" && "$work/bin/$1" "$server" "$work/$1" >"$work/$1/out" && same "$1"
 }
 usage() {
-  for name in todo live_query resolver; do
+  for name in todo live_query resolver undo; do
     "$work/bin/$name" >"$work/log.usage" 2>&1
     [ $? -eq 2 ] && grep -q "^usage: $name SERVER" "$work/log.usage" || return 1
   done
@@ -105,7 +105,7 @@ if [ ${#names[@]} -eq 0 ]; then
   it "without arguments each says what it wants" usage
   it "without a server the error has its code, and no file is left" no_server
 fi
-for name in todo resolver; do
+for name in todo resolver undo; do
   if wanted $name; then it "$name prints what it should" program $name; fi
 done
 if wanted live_query; then it "live_query tells what others write" live_query; fi
