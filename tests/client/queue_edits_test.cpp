@@ -126,6 +126,22 @@ TEST_CASE("an insert or a delete on which later edits build is discarded after t
   file.check_sound();
 }
 
+TEST_CASE("an edit whose undo is queued is discarded after the undo") {
+  Notes file;
+  file.engine.transaction(
+      [](Transaction& transaction) { transaction.execute("UPDATE notes SET n = 10"); });
+  file.engine.undo();
+  REQUIRE(file.engine.pending().size() == 4);
+  CHECK(code_of([&] { file.engine.discard(file.id(0)); }) == "mutation_needed");
+  CHECK(file.rows() == "1|A|1\n2|B|2");
+  file.check_sound();
+  file.engine.discard(file.id(3));
+  file.engine.discard(file.id(0));
+  CHECK(file.queued() == "");
+  CHECK(file.rows() == "1|A|1\n2|B|2");
+  file.check_sound();
+}
+
 TEST_CASE("with one mutation its whole group is discarded") {
   Notes file;
   file.engine.transaction([](Transaction& transaction) {

@@ -28,7 +28,8 @@ struct World : Synced {
   }
   static std::string digest(const std::string& path) {
     return shell("sqlite3 " + path +
-                 " \"SELECT id || ' ' || name || ' ' || coalesce(lower(hex(body)), '-') FROM films "
+                 " \"SELECT id || ' ' || name || ' ' || iif(body IS NULL, '-', lower(hex(body))) "
+                 "FROM films "
                  "ORDER BY id\" | md5sum")
         .output.substr(0, 32);
   }

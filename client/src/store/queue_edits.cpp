@@ -49,7 +49,8 @@ void Store::rewind_later(const QueuedMutation& mutation) {
   std::string needed_by;
   for (const QueuedMutation& later : queue_of(mutation.object, mutation.record_id)) {
     if (later.client_sequence <= mutation.client_sequence) continue;
-    if (mutation.operation != "update") needed_by += (needed_by.empty() ? "" : ", ") + later.id;
+    if (mutation.operation != "update" || later.undo_of == mutation.id)
+      needed_by += (needed_by.empty() ? "" : ", ") + later.id;
     if (mutation.operation != "update" || later.original.empty()) continue;
     const std::string original = rewound(later.original, before, changed);
     rewind.bind(1, std::string_view(original)).bind(2, later.client_sequence).run();
