@@ -60,6 +60,7 @@ Suite pull_100k_suite();
 Suite push_suite();
 Suite log_depth_suite();
 Suite local_write_suite();
+Suite local_write_busy_suite();
 Suite wire_suite();
 Suite enable_suite();
 
