@@ -152,3 +152,20 @@ TEST_CASE("pulled values with escapes, and an older version, end as the server m
             .missing_rows == 0);
   CHECK(file.shell("SELECT name, _version FROM notes") == "new|6");
 }
+
+TEST_CASE("a round that breaks off after a changed schema leaves the schema as it was") {
+  File file(notes);
+  file.round({whole("1", "A", 1)});
+  {
+    auto round = file.db->begin_round();
+    PulledRow changed = row("schema");
+    changed.data = schema({object_schema("notes", {"id"}, {{"id"}, {"name"}, {"more"}})});
+    round->apply(changed);
+    round->apply(row("mutation", "notes", "1", "update", R"({"more":"new"})", 2));
+  }
+  CHECK(file.db->objects()[0].columns.size() == 2);
+  file.shell("UPDATE notes SET name='mine' WHERE id='1'");
+  file.round({row("mutation", "notes", "1", "update", R"({"name":"B"})", 2), whole("2", "C", 3)});
+  CHECK(file.shell("SELECT name FROM notes ORDER BY id") == "mine\nC");
+  CHECK(file.db->verify_local().empty());
+}

@@ -9,6 +9,7 @@
 #include "objectos/error.h"
 #include "protocol/json.h"
 #include "protocol/timestamp.h"
+#include "store/long_round.h"
 
 namespace objectos {
 
@@ -19,6 +20,10 @@ constexpr int kResyncAttempts = 2;
 // What is received before the file's write lock is taken: other programs go on writing while the
 // network is slow.
 constexpr std::size_t kHeldBackBytes = 1 << 20;
+
+std::size_t held_back_bytes() {
+  return long_rounds_are_forced() ? 0 : kHeldBackBytes;
+}
 
 PulledView stored_form(const PullRow& row) {
   PulledView stored;
@@ -199,6 +204,23 @@ void SyncSession::request_page(const std::string& checkpoint) {
   transport_.request_page(client_id_, checkpoint, limits_.page_mutations, confirmed_);
 }
 
+std::unique_ptr<RoundApplier> SyncSession::begin_applying(bool more,
+                                                          std::unique_ptr<WriteScope>& scope) {
+  const auto begin = [this, &scope] {
+    scope = events_.begin_write();
+    return scope->listing();
+  };
+  const auto begun = [this, &scope] { scope->begun(database_); };
+  if (in_place_ || !(more || long_rounds_are_forced())) {
+    auto applier = database_.begin_round(begin());
+    begun();
+    return applier;
+  }
+  return database_.begin_long_round({begin, begun,
+                                     [this] { return events_.begin_write()->listing(); },
+                                     [this] { transport_.check_not_cancelled(); }});
+}
+
 RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
                                        std::unique_ptr<WriteScope>& scope) {
   std::vector<std::unique_ptr<PullPage>> held;
@@ -226,12 +248,8 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
     enter(Phase::pulling);
     fault_point("round_page");
     if (!more) fault_point("round_received");
-    if (more && !applier && held_bytes < kHeldBackBytes) continue;
-    if (!applier) {
-      scope = events_.begin_write();
-      applier = database_.begin_round(scope->listing());
-      scope->begun(database_);
-    }
+    if (more && !applier && held_bytes < held_back_bytes()) continue;
+    if (!applier) applier = begin_applying(more, scope);
     if (more) applier->expect_many();
     for (const auto& page : held) {
       for (std::size_t i = 0; i < page->size(); ++i) applier->apply(stored_form(page->row(i)));
@@ -244,6 +262,7 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
 }
 
 void SyncSession::pull_round(SyncResult& result) {
+  database_.tidy();
   SyncState state = database_.state();
   client_id_ = state.client_id;
   confirmed_ = state.confirmed;
@@ -259,11 +278,18 @@ void SyncSession::pull_round(SyncResult& result) {
       in_cut_();
       transport_.end_round();
     }
+  } catch (const NotBesideTables& why) {
+    transport_.abort_round();
+    events_.log(LogLevel::info, std::string("Applying the round in place: ") + why.what());
+    in_place_ = true;
+    scope.reset();
+    return pull_round(result);
   } catch (...) {
     transport_.abort_round();
     throw;
   }
   fault_point("round_after_commit");
+  database_.tidy();
   result.pulled += progress_.pulled;
   result.changes += round.change_count;
   for (const std::string& lost : round.lost)

@@ -4,8 +4,9 @@
 //  - a batch is frozen in the file before its first byte is sent; verdicts are stored in one
 //    transaction;
 //  - a round is applied in one transaction. Its first pages are held back (a MiB), so that a short
-//    round takes the file's write lock only when it has all; a longer one is applied page by page,
-//    while the server works on the next, and needs no more memory than that;
+//    round takes the file's write lock only when it has all; a longer one is kept beside the file,
+//    or applied page by page, while the server works on the next (LocalDatabase::begin_long_round),
+//    and needs no more memory than that;
 //  - after any throw the file is as before the failed step; the next run goes on from there.
 // Threads: one thread at a time. Errors: objectos::Error and StoreError.
 #pragma once
@@ -91,6 +92,7 @@ class SyncSession {
   void pull_round(SyncResult& result);
   void require_complete() const;
   RoundResult receive_round(const std::string& checkpoint, std::unique_ptr<WriteScope>& scope);
+  std::unique_ptr<RoundApplier> begin_applying(bool more, std::unique_ptr<WriteScope>& scope);
   void request_page(const std::string& checkpoint);
   void acknowledge();
   void enter(Phase phase);
@@ -105,6 +107,7 @@ class SyncSession {
   // What else is done in a round's cut, when the file has committed it; empty: nothing.
   std::function<void()> in_cut_;
   bool mends_missing_ = false;   // by in_cut_
+  bool in_place_ = false;        // a round of this session could not be applied beside the tables
   bool schema_changed_ = false;  // the server has another schema than the file
 };
 

@@ -257,6 +257,21 @@ class RoundApplier {
   virtual RoundResult commit(const std::string& synced_at) = 0;
 };
 
+// What a long round asks of its caller.
+struct LongRoundWays {
+  // Before the file's write lock is taken, and when it is held and nothing is changed yet.
+  std::function<Listing()> begin;
+  std::function<void()> begun;
+  std::function<Listing()> listing;  // what begin() would say now
+  std::function<void()> between;     // may throw, to give the round up
+};
+
+// A round that cannot be applied beside the tables: it is to be asked for again, and applied by
+// begin_round().
+struct NotBesideTables : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // Fills the object tables for the initial sync or a resync. Values go in schema column order, then
 // `_version`; each bind_* moves on to the next column; texts and blobs must live until end_row().
 // Destroyed without finish(): the file stays
@@ -319,6 +334,12 @@ class LocalDatabase {
   // RoundResult names the changes of what `listing` covers, at the cost of their memory.
   virtual std::unique_ptr<RoundApplier> begin_round(const Listing& listing) = 0;
   std::unique_ptr<RoundApplier> begin_round() { return begin_round(Listing{true, {}}); }
+  // For a round of many pages: where it changes a large part of a table, it builds the table anew
+  // beside it, in short transactions, so that other programs can write all the while; the round's
+  // own transaction is short, too (staged_table.h). Its tables are tidied away by tidy().
+  virtual std::unique_ptr<RoundApplier> begin_long_round(LongRoundWays ways) = 0;
+  // Takes away what long rounds leave: replaced tables, and what a crash has interrupted.
+  virtual void tidy() = 0;
 
   // --- the queue
   virtual StoreCounters counters() const = 0;

@@ -19,8 +19,9 @@ constexpr int long_round_cache_mib = 32;
 
 class StoreRound : public RoundApplier {
  public:
-  StoreRound(Store& store, const Listing& listing)
+  StoreRound(Store& store, const Listing& listing, ReplacedTables* replaced)
       : store_(store),
+        replaced_(replaced),
         listed_(listing.wanted),
         changes_(store, listing),
         transaction_(store.database()),
@@ -29,7 +30,10 @@ class StoreRound : public RoundApplier {
     run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
   }
 
-  ~StoreRound() override { store_.end_bulk(); }
+  ~StoreRound() override {
+    store_.end_bulk();
+    if (result_.schema_changed && !committed_) store_.forget_migration();
+  }
 
   void expect_many() override { store_.begin_bulk(long_round_cache_mib); }
 
@@ -73,12 +77,17 @@ class StoreRound : public RoundApplier {
     store_.take_server_forms();
     drop_judged();
     rebase_touched();
+    if (replaced_ != nullptr) {
+      writer_ = nullptr;
+      replaced_->complete();
+    }
     if (listed_) result_.changes = changes_.settle();
     end_conflicts_of_absent();
     remember_checkpoint(synced_at);
     applying_.done();
     fault_point("store.round.before_commit");
     transaction_.commit();
+    committed_ = true;
     tag_ = Statement();
     seen_ = Statement();
     store_.end_bulk();
@@ -102,6 +111,7 @@ class StoreRound : public RoundApplier {
     for (const auto& [object, record_id] : touched_) {
       if (listed_) changes_.touch(object, record_id, std::nullopt);
       result_.objects.insert(object);
+      if (replaced_ != nullptr && replaced_->take(object, record_id)) continue;
       store_.rebase(object, record_id);
     }
   }
@@ -370,6 +380,7 @@ class StoreRound : public RoundApplier {
   }
 
   Store& store_;
+  ReplacedTables* const replaced_;
   const bool listed_;  // somebody listens
   RoundChanges changes_;
   std::string noted_;  // the object noted last
@@ -391,13 +402,17 @@ class StoreRound : public RoundApplier {
   };
   std::map<std::pair<std::string, std::string>, ReadAgain> read_again_;
   RoundResult result_;
-  bool checkpoint_ = false;
+  bool checkpoint_ = false, committed_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<RoundApplier> Store::begin_round(const Listing& listing) {
-  return std::make_unique<StoreRound>(*this, listing);
+  return begin_round(listing, nullptr);
+}
+
+std::unique_ptr<RoundApplier> Store::begin_round(const Listing& listing, ReplacedTables* replaced) {
+  return std::make_unique<StoreRound>(*this, listing, replaced);
 }
 
 }  // namespace objectos

@@ -234,4 +234,15 @@ std::vector<std::string> Store::migrate_tables(const std::string& schema) {
   return lost;
 }
 
+void Store::forget_migration() noexcept {
+  writers_.clear();
+  sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
+  indexes_seen_ = -1;
+  try {
+    load_schema();
+  } catch (const std::exception&) {
+    objects_.clear();  // a file that cannot be read is not written, either
+  }
+}
+
 }  // namespace objectos

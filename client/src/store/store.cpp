@@ -14,6 +14,7 @@
 #include "../fault_point.h"
 #include "app_indexes.h"
 #include "json_slices.h"
+#include "table_swap.h"
 #include "undo_history.h"
 
 namespace objectos {
@@ -295,6 +296,7 @@ void LocalDatabase::detach(const std::string& path) {
   store.connect(path, Mode::engine, false);
   store.load_schema();
   WriteTransaction transaction(store.database());
+  drop_leftovers(store.database());
   for (const auto& object : store.objects()) {
     std::string name = quote_name(object.name);
     run_sql(store.database(), drop_triggers_sql(object.name) + "ALTER TABLE " + name +
@@ -381,6 +383,9 @@ void Store::set_clock_offset(int64_t milliseconds) {
 }
 void Store::forget_checkpoint() {
   set_state(database_, "checkpoint", "");
+}
+void Store::tidy() {
+  if (has_leftovers(database_)) discard_leftovers(database_);
 }
 void Store::limit_pages(int64_t pages) {
   pragma(database_, "max_page_count=" + std::to_string(pages));

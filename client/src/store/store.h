@@ -19,6 +19,16 @@ bool same_value(const LocalColumn& column, const std::string* left, const std::s
 RawMembers changed_fields(const std::string& operation, const std::string& data,
                           const std::string& original);
 
+// Tables that a long round has built anew, seen from the transaction that ends it.
+class ReplacedTables {
+ public:
+  virtual ~ReplacedTables() = default;
+  // A record whose queue has changed; false if its table is not one of them.
+  virtual bool take(const std::string& object, const std::string& record_id) = 0;
+  // The new tables take their places.
+  virtual void complete() = 0;
+};
+
 class Store : public LocalDatabase {
  public:
   Store() = default;
@@ -36,6 +46,9 @@ class Store : public LocalDatabase {
   void forget_checkpoint() override;
   std::unique_ptr<BulkLoader> begin_load() override;
   std::unique_ptr<RoundApplier> begin_round(const Listing& listing) override;
+  std::unique_ptr<RoundApplier> begin_round(const Listing& listing, ReplacedTables* replaced);
+  std::unique_ptr<RoundApplier> begin_long_round(LongRoundWays ways) override;
+  void tidy() override;
   StoreCounters counters() const override;
   std::vector<Rejection> reject_unreadable(const std::function<void()>& begun) override;
   std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after,
@@ -84,6 +97,7 @@ class Store : public LocalDatabase {
   void limit_history(int64_t groups) override;
 
   sqlite3* database() const { return database_; }
+  const std::string& path() const { return path_; }
   RowWriter& writer(const std::string& object) const;
   bool knows(const std::string& object) const;
   std::vector<QueuedMutation> queue_of(const std::string& object,
@@ -104,6 +118,8 @@ class Store : public LocalDatabase {
   // Within a transaction with _applying set:
   // Returns what of the app's no longer fits (app_statements.h), for people.
   std::vector<std::string> migrate_tables(const std::string& schema);
+  // Rolls the transaction in which the tables were migrated back, in memory, too.
+  void forget_migration() noexcept;
   // `version`: of the base image, or, over queued mutations, the one that the last of them claims.
   Image expected_row(const std::string& object, const std::string& record_id,
                      std::optional<int64_t>* version) const;

@@ -50,6 +50,7 @@ class PgConnection {
   bool server_speaks_utf8() const noexcept;  // its own encoding, not the connection's
   void cancel() noexcept;
   void allow() noexcept { cancelled_ = false; }
+  void check_not_cancelled() const;
 
  private:
   void prepare_to_send();
@@ -60,7 +61,6 @@ class PgConnection {
   PGresult* next_result();
   void drain() noexcept;
   void wait_connected();
-  void check_not_cancelled() const;
   [[noreturn]] void throw_connection_error(const char* doing);
   [[noreturn]] void throw_result_error(const PGresult* result);
 

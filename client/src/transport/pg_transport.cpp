@@ -346,6 +346,7 @@ class PgTransport final : public Transport {
 
   void cancel() noexcept override { connection_.cancel(); }
   void allow() noexcept override { connection_.allow(); }
+  void check_not_cancelled() const override { connection_.check_not_cancelled(); }
 
  private:
   std::string receive_frame() {

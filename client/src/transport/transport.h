@@ -150,6 +150,8 @@ class Transport {
   // allow() is called.
   virtual void cancel() noexcept = 0;
   virtual void allow() noexcept = 0;
+  // Throws as those calls do.
+  virtual void check_not_cancelled() const {}
 };
 
 }  // namespace objectos

@@ -1,0 +1,14 @@
+// From which size on a round builds a table anew beside it.
+#pragma once
+
+#include <cstdint>
+
+namespace objectos {
+
+// Records of one object that a round must change at least. Fewer are applied in one transaction of
+// some 50 ms. OBJECTOS_LONG_ROUND=n, for tests, puts n in its place, and then every round, of
+// however few pages, is one that may do so.
+std::int64_t long_round_records();
+bool long_rounds_are_forced();
+
+}  // namespace objectos
