@@ -8,7 +8,7 @@ namespace objectos {
 namespace {
 
 // After which the rest is left to the round's own transaction: some are always touched meanwhile.
-constexpr int times_caught_up = 2;
+constexpr int times_caught_up = 2, passes_max = 64;
 constexpr std::size_t all_of_them = INT64_MAX;
 
 LocalObject renamed(LocalObject object, std::string name) {
@@ -142,7 +142,7 @@ void StagedTable::build(const std::function<void()>& between) {
   fault_point("long_round.filled");
   ShortTransactions slices(file);
   settle_queued(slices, between);
-  for (int caught_up = 0; caught_up < times_caught_up;)
+  for (int pass = 0, caught_up = 0; pass < passes_max && caught_up < times_caught_up; ++pass)
     if (settle_touched(slices, between)) ++caught_up;
   fault_point("long_round.settled");
 }
