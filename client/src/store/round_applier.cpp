@@ -80,6 +80,7 @@ class StoreRound : public RoundApplier {
     if (replaced_ != nullptr) {
       writer_ = nullptr;
       replaced_->complete();
+      store_.take_server_forms();  // those that came into the new tables
     }
     if (listed_) result_.changes = changes_.settle();
     end_conflicts_of_absent();
