@@ -54,6 +54,7 @@ struct CatchUp {
 }  // namespace
 
 TEST_CASE("an app reads one cut and writes while its device catches up with every record") {
+  setenv(kForced.c_str(), "5000", 1);
   CatchUp world(kRecords);
   local(world.phone,
         "CREATE INDEX by_amount ON accounts (amount DESC); CREATE VIEW rich AS SELECT id FROM "
@@ -97,6 +98,7 @@ TEST_CASE("an app reads one cut and writes while its device catches up with ever
       local(world.phone, "SELECT count(*) FROM accounts INDEXED BY by_amount WHERE amount > 100"));
   engine.sync_now();
   engine.sync_now();
+  unsetenv(kForced.c_str());
   world.check_end();
   CHECK(world.server.exec("SELECT count(*) FROM accounts WHERE memo LIKE 'mine %'") ==
         std::to_string(written));

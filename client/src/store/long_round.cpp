@@ -12,7 +12,7 @@
 namespace objectos {
 namespace {
 
-constexpr std::int64_t records_min = 5'000;
+constexpr std::int64_t records_min = 250'000, never = INT64_MAX;
 // A table that has more rows than this times the records changed is changed in place: building it
 // anew costs about half as much a row as changing one.
 constexpr std::int64_t rows_a_record = 8;
@@ -89,11 +89,16 @@ class LongRound : public RoundApplier, private ReplacedTables {
     Count& count = found->second;
     if (++count.records < count.asked_at) return;
     const LocalObject& object = store_.writer(found->first).object();
-    const std::int64_t rows = long_rounds_are_forced() ? 0 : rows_of(object.name);
-    count.asked_at = std::max(long_round_records(), rows / rows_a_record);
-    if (count.records < count.asked_at) return;
-    if (!ways_.listing().wanted && can_be_replaced(store_.database(), object)) return stage(object);
-    if (tables_.empty()) begin_direct();
+    const std::int64_t rows = rows_of(object.name);
+    const bool large = long_rounds_are_forced() || rows >= long_round_records();
+    if (!large || ways_.listing().wanted || !can_be_replaced(store_.database(), object)) {
+      count.asked_at = never;
+      if (tables_.empty()) begin_direct();
+      return;
+    }
+    count.asked_at = long_round_records();
+    if (!long_rounds_are_forced()) count.asked_at = std::max(count.asked_at, rows / rows_a_record);
+    if (count.records >= count.asked_at) stage(object);
   }
 
   std::int64_t rows_of(const std::string& table) const {

@@ -5,8 +5,9 @@
 
 namespace objectos {
 
-// Records of one object that a round must change at least. Fewer are applied in one transaction of
-// some 50 ms. OBJECTOS_LONG_ROUND=n, for tests, puts n in its place, and then every round, of
+// Records of one object that a round must change at least, and that its table must have before:
+// fewer are applied in one transaction, of a second or two at most, which costs half as much.
+// OBJECTOS_LONG_ROUND=n, for tests, puts n in its place, and then every round, of
 // however few pages, is one that may do so.
 std::int64_t long_round_records();
 bool long_rounds_are_forced();

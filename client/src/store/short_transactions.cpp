@@ -31,7 +31,7 @@ ShortTransactions::ShortTransactions(sqlite3* database) : database_(database) {
       },
       this);
   look_for_others();
-  others_seen_ = Clock::now();
+  others_seen_ = Clock::now() - others_remembered;
 }
 
 ShortTransactions::~ShortTransactions() {
