@@ -340,6 +340,37 @@ TEST_CASE("history outlives a resync, a fork and a changed schema") {
   CHECK(world.there("title") == "Ada");
 }
 
+TEST_CASE("an engine that has undone before knows the columns that a sync changed since") {
+  Devices world;
+  world.write("UPDATE contacts SET name = 'first' WHERE id = '1'");
+  world.mine->undo();  // the connection for the app's own writes stays open
+  world.server.exec("ALTER TABLE contacts RENAME COLUMN email TO mail");
+  world.server.exec("ALTER TABLE contacts ADD COLUMN stars int NOT NULL DEFAULT 7");
+  world.mine->sync_now();
+  world.write("INSERT INTO contacts (id, mail) VALUES ('3', 'c@x')");
+  world.mine->sync_now();
+  const std::string row = local(world.phone, "SELECT mail || stars FROM contacts WHERE id = '3'");
+  CHECK(row == "c@x7");
+  world.mine->undo();
+  world.mine->redo();
+  CHECK(local(world.phone, "SELECT mail || stars FROM contacts WHERE id = '3'") == row);
+  world.write("UPDATE contacts SET mail = 'other' WHERE id = '3'");
+  const std::string wrong = "UPDATE contacts SET stars = NULL WHERE id = '2'";
+  world.write(wrong);
+  world.server.exec("ALTER TABLE contacts RENAME COLUMN mail TO address");
+  world.mine->sync_now();
+  const auto rejections = world.mine->rejections();
+  REQUIRE(rejections.size() == 1);
+  world.mine->retry(rejections.front().mutation_id);
+  REQUIRE(world.mine->pending().size() == 1);
+  world.server.exec("ALTER TABLE contacts RENAME COLUMN address TO post");
+  world.mine->pull_now();
+  world.mine->discard(world.mine->pending().front().id);
+  CHECK(local(world.phone, "SELECT stars FROM contacts WHERE id = '2'") == "7");
+  world.mine->undo();
+  CHECK(local(world.phone, "SELECT post FROM contacts WHERE id = '3'") == "c@x");
+}
+
 TEST_CASE("undo, redo and history as commands, for people and as JSON") {
   Devices world;
   const std::string file = shell_quoted(world.phone);

@@ -49,6 +49,7 @@ int64_t replace_group(sqlite3* database, int64_t number, int64_t after, bool und
 
 UndoResult Store::invert_group(bool redo) {
   WriteTransaction transaction(database_);
+  follow_schema();
   const std::optional<int64_t> number = group_to_invert(database_, redo);
   if (!number)
     throw StoreError(redo ? StoreErrorKind::nothing_to_redo : StoreErrorKind::nothing_to_undo,

@@ -64,6 +64,7 @@ void Store::rewind_later(const QueuedMutation& mutation) {
 
 Discarded Store::discard(const std::string& id, const std::function<void()>& begun) {
   WriteTransaction transaction(database_);
+  follow_schema();
   if (begun) begun();
   Applying applying(*this);
   Discarded discarded{queued_with_group(id), {}};
@@ -108,6 +109,7 @@ void Store::write_again(const Rejection& rejected) {
 // The triggers queue what it writes, like any other write.
 std::string Store::retry(const std::string& id) {
   WriteTransaction transaction(database_);
+  follow_schema();
   follow_indexes();
   const std::vector<Rejection> known = rejections();
   const auto rejected = std::find_if(known.begin(), known.end(), [&](const Rejection& rejection) {

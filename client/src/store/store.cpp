@@ -230,6 +230,10 @@ void Store::load_schema() {
   objects_ = schema.empty() ? std::vector<LocalObject>() : parse_schema(schema);
 }
 
+void Store::follow_schema() {
+  if (pragma(database_, "schema_version") != schema_loaded_) load_schema();
+}
+
 std::unique_ptr<LocalDatabase> LocalDatabase::create(const CreateOptions& options) {
   auto store = std::make_unique<Store>();
   store->connect(options.path, Mode::engine, true);

@@ -114,6 +114,8 @@ class Store : public LocalDatabase {
   void follow_at_open();
   // Within a transaction: the app's indexes and triggers that were made since.
   void follow_indexes();
+  // First in a transaction: another connection may have changed the schema since.
+  void follow_schema();
   void restore_indexes();
   // Within a transaction with _applying set:
   // Returns what of the app's no longer fits (app_statements.h), for people.
