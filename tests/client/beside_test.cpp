@@ -209,6 +209,10 @@ TEST_CASE("records that the server deletes, inserts and truncates beside the tab
   beside.round({row("truncate", "notes", "", "", "", 30'000), note(1, "after", 30'001)});
   CHECK(beside.names() == "after:1");
   beside.check_sound();
+  beside.app.run("UPDATE notes SET age=5 WHERE id='" + id_of(1) + "'");
+  beside.round({row("truncate", "notes", "", "", "", 35'000), note(2, "again", 35'001)});
+  CHECK(beside.names() == "again:1");
+  beside.check_sound();
   CHECK(beside.round({renamed(5, "lost", 40'000)}).missing_rows == 1);
 }
 

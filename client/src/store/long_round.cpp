@@ -72,10 +72,11 @@ class LongRound : public RoundApplier, private ReplacedTables {
   }
 
  private:
-  // What a table that is built anew can take: rows, by their ids.
+  // What a table that is built anew can take: rows, by their ids. A truncate names none, so it does
+  // not tell which local edits lose what they were made on.
   static bool fits(const PulledView& row) {
     if (!row.tag.empty()) return false;
-    return row.kind == "mutation" || row.kind == "removal" || row.kind == "truncate";
+    return row.kind == "mutation" || row.kind == "removal";
   }
 
   StagedTable* staged(std::string_view object) {

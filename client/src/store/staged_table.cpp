@@ -107,7 +107,6 @@ void StagedTable::change(std::string_view record_id, std::string_view operation,
 
 void StagedTable::apply(const PulledView& row) {
   ++changes_;
-  if (row.kind == "truncate") return image_.remove_older(row.version);
   const bool removal = row.kind == "removal";
   change(row.record_id, removal ? "delete" : row.operation, row.data, row.version);
 }

@@ -28,7 +28,7 @@ class StagedTable {
   StagedTable(Store& store, StagingFile& staging, const LocalObject& object);
 
   const std::string& name() const { return image_object_.name; }
-  // A mutation, removal or truncate of this object.
+  // A mutation or removal of this object.
   void apply(const PulledView& row);
   // An acknowledgement: the mutation leaves the queue with this round. `absorbed`: what it set
   // becomes part of the server image, as version.
