@@ -32,8 +32,9 @@ RawMembers changed(const QueuedMutation& mutation) {
 // `row` with the values of `over`, fields that it has not at its end.
 RawMembers overlaid(RawMembers row, const RawMembers& over) {
   for (const auto& [name, raw] : over) {
-    const auto found = std::find_if(row.begin(), row.end(),
-                                    [&](const RawMember& field) { return field.first == name; });
+    const auto found =
+        std::find_if(row.begin(), row.end(),
+                     [&wanted = name](const RawMember& field) { return field.first == wanted; });
     if (found == row.end())
       row.emplace_back(name, raw);
     else

@@ -19,8 +19,9 @@ namespace {
 std::string rewound(const std::string& original, const RawMembers& before, RawMembers& changed) {
   RawMembers fields = json_members(original);
   for (auto& [name, raw] : fields) {
-    const auto found = std::find_if(changed.begin(), changed.end(),
-                                    [&](const RawMember& field) { return field.first == name; });
+    const auto found =
+        std::find_if(changed.begin(), changed.end(),
+                     [&wanted = name](const RawMember& field) { return field.first == wanted; });
     if (found == changed.end()) continue;
     if (const std::string* value = json_find(before, name)) raw = *value;
     changed.erase(found);
