@@ -112,10 +112,7 @@ std::vector<Oid> shortened_tables(Spi& spi) {
       " JOIN objectos_sync.shapes o ON o.relid IN (d.objid, p.root)"
       " WHERE d.classid = 'pg_class'::regclass AND (d.objsubid > 0 OR p.relid IS NOT NULL)"
       " AND EXISTS (SELECT FROM pg_class c WHERE c.oid = o.relid)");
-  std::vector<Oid> tables;
-  for (std::size_t row = 0; row < rows.size(); ++row)
-    tables.push_back(static_cast<Oid>(rows.int8(row, 0).value_or(0)));
-  return tables;
+  return rows.oids();
 }
 
 // The log stays, as after sync_disable().

@@ -19,13 +19,6 @@ bool has_rows(Spi& spi, Oid relid) {
       .boolean(0, 0);
 }
 
-std::vector<Oid> oids_of(const Rows& rows) {
-  std::vector<Oid> oids;
-  for (std::size_t row = 0; row < rows.size(); ++row)
-    oids.push_back(static_cast<Oid>(rows.int8(row, 0).value_or(0)));
-  return oids;
-}
-
 bool welcome(Spi& spi, const TableFacts& root, Oid relid) {
   const TableFacts partition = read_table(spi, relid);
   check_partition(partition);
@@ -63,10 +56,12 @@ bool follow_partitions(Spi& spi, const TableFacts& root) {
       "SELECT t.relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid) t"
       " WHERE t.level OPERATOR(pg_catalog.>) 0";
   const Params of_root = {Param::int8(root.relid)};
-  const std::vector<Oid> present = oids_of(spi.execute(tree + " ORDER BY t.level", of_root));
+  const std::vector<Oid> present = spi.execute(tree + " ORDER BY t.level", of_root).oids();
   const std::vector<Oid> known = as_owner([&] {
-    return oids_of(spi.execute(
-        "SELECT relid FROM objectos_sync.partitions WHERE root = $1::pg_catalog.oid", of_root));
+    return spi
+        .execute("SELECT relid FROM objectos_sync.partitions WHERE root = $1::pg_catalog.oid",
+                 of_root)
+        .oids();
   });
   for (const Oid relid : known)
     if (std::find(present.begin(), present.end(), relid) != present.end())

@@ -26,23 +26,18 @@ const Node* statement_of(FunctionCall call) {
   return reinterpret_cast<const EventTriggerData*>(call->context)->parsetree;
 }
 
-std::vector<Oid> oids_of(const Rows& rows) {
-  std::vector<Oid> oids;
-  for (std::size_t row = 0; row < rows.size(); ++row)
-    oids.push_back(static_cast<Oid>(rows.int8(row, 0).value_or(0)));
-  return oids;
-}
-
 // Enabled tables (settled ones, restored_objects.h) that the command named, or a partition of them,
 // old or new.
 std::vector<Oid> changed_objects(Spi& spi) {
   return as_owner([&] {
-    return oids_of(spi.execute(
-        "SELECT DISTINCT o.relid FROM pg_event_trigger_ddl_commands() c"
-        " LEFT JOIN objectos_sync.partitions p ON p.relid = c.objid"
-        " LEFT JOIN pg_inherits h ON h.inhrelid = c.objid"
-        " JOIN objectos_sync.shapes o ON o.relid IN (c.objid, p.root, h.inhparent,"
-        "  pg_partition_root(c.objid::regclass)) WHERE c.classid = 'pg_class'::regclass"));
+    return spi
+        .execute(
+            "SELECT DISTINCT o.relid FROM pg_event_trigger_ddl_commands() c"
+            " LEFT JOIN objectos_sync.partitions p ON p.relid = c.objid"
+            " LEFT JOIN pg_inherits h ON h.inhrelid = c.objid"
+            " JOIN objectos_sync.shapes o ON o.relid IN (c.objid, p.root, h.inhparent,"
+            "  pg_partition_root(c.objid::regclass)) WHERE c.classid = 'pg_class'::regclass")
+        .oids();
   });
 }
 

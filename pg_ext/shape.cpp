@@ -90,10 +90,7 @@ void reshape_users_of_types(Spi& spi, const std::string& changed) {
         "    WHERE u.classid = 'pg_class'::regclass AND c.oid = u.objid) n)"
         "SELECT DISTINCT o.relid FROM objectos_sync.shapes o JOIN used u ON u.objid = o.relid"
         " AND u.classid = 'pg_class'::regclass");
-    std::vector<Oid> found;
-    for (std::size_t row = 0; row < rows.size(); ++row)
-      found.push_back(static_cast<Oid>(rows.int8(row, 0).value_or(0)));
-    return found;
+    return rows.oids();
   });
   for (const Oid relid : users) reshape(spi, relid);
 }

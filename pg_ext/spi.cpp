@@ -172,6 +172,13 @@ std::optional<std::string> Rows::text(std::size_t row, int column) const {
   return result;
 }
 
+std::vector<Oid> Rows::oids() const {
+  std::vector<Oid> found;
+  for (std::size_t row = 0; row < size_; ++row)
+    found.push_back(static_cast<Oid>(int8(row, 0).value_or(0)));
+  return found;
+}
+
 std::string Rows::text_or(std::size_t row, int column, std::string_view otherwise) const {
   auto value = text(row, column);
   return value ? *value : std::string(otherwise);

@@ -70,9 +70,10 @@ class Rows {
                                   int column) const;  // by the type's output function
   std::string text_or(std::size_t row, int column, std::string_view otherwise) const;
   std::optional<std::int64_t> int8(std::size_t row, int column) const;  // of int2, int4, int8, oid
-  std::string bytes(std::size_t row, int column) const;                 // of bytea; NULL is ""
-  bool boolean(std::size_t row, int column) const;                      // NULL is false
-  void release();                                                       // frees the rows now
+  std::vector<Oid> oids() const;                         // the first column; NULL is 0
+  std::string bytes(std::size_t row, int column) const;  // of bytea; NULL is ""
+  bool boolean(std::size_t row, int column) const;       // NULL is false
+  void release();                                        // frees the rows now
 
  private:
   friend class Spi;

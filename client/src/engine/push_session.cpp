@@ -103,6 +103,7 @@ void SyncSession::push_all(SyncResult& result) {
 std::vector<QueuedMutation> SyncSession::next_batch(std::int64_t after) {
   const BatchLimits limits{static_cast<std::size_t>(limits_.push_mutations),
                            static_cast<std::size_t>(limits_.push_bytes), limits_.fold};
+  if (!limits.fold) return database_.next_batch(limits, after, {});
   const std::unique_ptr<WriteScope> scope = events_.begin_write();
   return database_.next_batch(limits, after, [&] { scope->begun(database_); });
 }

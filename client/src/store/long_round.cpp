@@ -90,21 +90,25 @@ class LongRound : public RoundApplier, private ReplacedTables {
     Count& count = found->second;
     if (++count.records < count.asked_at) return;
     const LocalObject& object = store_.writer(found->first).object();
-    const std::int64_t rows = rows_of(object.name);
-    const bool large = long_rounds_are_forced() || rows >= long_round_records();
+    const bool large = long_rounds_are_forced() ||
+                       rows_of(object.name, long_round_records()) == long_round_records();
     if (!large || ways_.listing().wanted || !can_be_replaced(store_.database(), object)) {
       count.asked_at = never;
       if (tables_.empty()) begin_direct();
       return;
     }
     count.asked_at = long_round_records();
-    if (!long_rounds_are_forced()) count.asked_at = std::max(count.asked_at, rows / rows_a_record);
+    if (count.records < count.asked_at) return;
+    if (!long_rounds_are_forced())
+      count.asked_at = std::max(count.asked_at, rows_of(object.name, never) / rows_a_record);
     if (count.records >= count.asked_at) stage(object);
   }
 
-  std::int64_t rows_of(const std::string& table) const {
-    Statement rows(store_.database(), "SELECT count(*) FROM " + quote_name(table));
-    rows.step();
+  // Counts no further than `most`: the first record of every round asks.
+  std::int64_t rows_of(const std::string& table, std::int64_t most) const {
+    Statement rows(store_.database(),
+                   "SELECT count(*) FROM (SELECT 1 FROM " + quote_name(table) + " LIMIT ?)");
+    rows.bind(1, most).step();
     return rows.integer(0);
   }
 
