@@ -84,13 +84,14 @@ void Output::result(const SyncResult& result, const Status& status) {
   if (result.forked) {
     std::cout << "This file is a copy, or was restored; it goes on under a new identity.\n";
     if (result.set_aside > 0)
-      std::cout << result.set_aside
-                << " edits were set aside: objectos-sync rejections lists them.\n";
+      std::cout << "Set aside: " << counted(result.set_aside, "edit")
+                << ", which objectos-sync rejections lists.\n";
   }
-  std::cout << result.verdicts.size() << " pushed, " << result.changes << " records changed here";
+  std::cout << result.verdicts.size() << " pushed, " << counted(result.changes, "record")
+            << " changed here";
   if (status.pending > 0) std::cout << ", " << status.pending << " still queued";
   if (status.conflicts > 0) {
-    std::cout << ", " << colour("33", std::to_string(status.conflicts) + " conflicts open");
+    std::cout << ", " << colour("33", counted(status.conflicts, "conflict") + " open");
   }
   std::cout << '\n';
 }

@@ -1,6 +1,7 @@
-// How JSON reaches standard output.
+// How JSON and numbers reach standard output.
 #pragma once
 
+#include <cstdint>
 #include <iostream>
 #include <string>
 
@@ -15,6 +16,11 @@ inline void print(const Json& json) {
 // A string's content, anything else as JSON.
 inline std::string text_of(const Json& json) {
   return json.is_string() ? json.text() : write_json(json);
+}
+
+// "1 record", "2 records".
+inline std::string counted(std::int64_t count, const std::string& what) {
+  return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
 }
 
 }  // namespace objectos::cli
