@@ -291,6 +291,9 @@ std::optional<std::string> optional_text_argument(FunctionCall fcinfo, int index
 std::int64_t int8_argument(FunctionCall fcinfo, int index) {
   return PG_GETARG_INT64(index);
 }
+bool boolean_argument(FunctionCall fcinfo, int index) {
+  return PG_GETARG_BOOL(index);
+}
 std::int32_t int4_argument(FunctionCall fcinfo, int index) {
   return PG_GETARG_INT32(index);
 }

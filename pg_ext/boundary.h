@@ -183,6 +183,7 @@ std::string text_argument(FunctionCall call, int index);   // text, json
 std::string bytes_argument(FunctionCall call, int index);  // bytea
 std::optional<std::string> optional_text_argument(FunctionCall call, int index);
 std::int64_t int8_argument(FunctionCall call, int index);
+bool boolean_argument(FunctionCall call, int index);
 std::int32_t int4_argument(FunctionCall call, int index);
 Oid oid_argument(FunctionCall call, int index);
 std::string argument_as_text(FunctionCall call, int index,

@@ -7,6 +7,7 @@
 // reshaped_at, takes values from the rows themselves, and versions come from one sequence, so an
 // old deletion never outranks a record that was made after it.
 #include "pg_ext/eligibility.h"
+#include "pg_ext/history_index.h"
 #include "pg_ext/pg.h"
 #include "pg_ext/spi.h"
 #include "pg_ext/table_setup.h"
@@ -31,6 +32,7 @@ void forget_object(Spi& spi, const TableFacts& table) {
     spi.execute("DELETE FROM objectos_sync.field_clocks WHERE object = $1", object);
     spi.execute("DELETE FROM objectos_sync.conflicts WHERE object = $1 AND status = 'open'",
                 object);
+    keep_history_index(spi, gone.text_or(0, 0, ""), false);
   });
 }
 
@@ -78,7 +80,7 @@ OBJECTOS_FUNCTION(sync_objects) {
           "  CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY k(attnum, place)"
           "  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
           "  WHERE i.indrelid = o.relid AND i.indisprimary AND k.place <= i.indnkeyatts"
-          "  ORDER BY k.place), o.enabled_at"
+          "  ORDER BY k.place), o.enabled_at, o.history"
           " FROM objectos_sync.objects o JOIN pg_class c ON c.oid = o.relid ORDER BY o.object",
           {}, Access::read_only);
     });

@@ -10,6 +10,7 @@
 
 #include "pg_ext/catalog.h"
 #include "pg_ext/eligibility.h"
+#include "pg_ext/history_index.h"
 #include "pg_ext/pg.h"
 #include "pg_ext/shape.h"
 #include "pg_ext/spi.h"
@@ -126,6 +127,7 @@ void forget_dropped_tables(Spi& spi) {
     spi.execute("DELETE FROM objectos_sync.field_clocks WHERE object = $1", object);
     spi.execute("DELETE FROM objectos_sync.conflicts WHERE object = $1 AND status = 'open'",
                 object);
+    keep_history_index(spi, gone.text_or(row, 0, ""), false);
   }
   spi.execute(
       "DELETE FROM objectos_sync.shapes s USING pg_event_trigger_dropped_objects() d"

@@ -48,6 +48,7 @@ struct EnableOptions {
   std::string deletes;
   std::string fields;                 // JSON object {"column": "strategy"}
   std::optional<std::string> object;  // the name; the table's when absent
+  bool history = false;               // has an index for sync_history()
 };
 
 // The key's columns in key order: name, type, whether it is generated, the type's text.

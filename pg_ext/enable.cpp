@@ -7,6 +7,7 @@
 // there share one version, drawn once; pulls re-read the object whole.
 #include "pg_ext/eligibility.h"
 #include "pg_ext/enable_options.h"
+#include "pg_ext/history_index.h"
 #include "pg_ext/pg.h"
 #include "pg_ext/shape.h"
 #include "pg_ext/spi.h"
@@ -23,11 +24,11 @@ void remember_object(Spi& spi, const TableFacts& table, const std::string& name,
         "WITH shape AS (INSERT INTO objectos_sync.shapes VALUES ($1::pg_catalog.oid, '{}', '', 0, "
         "0))"
         "INSERT INTO objectos_sync.objects"
-        " (relid, object, strategy, on_conflict, deletes, fields, enabled_at)"
-        " VALUES ($1::pg_catalog.oid, $2, $3, $4, $5, $6, clock_timestamp())",
+        " (relid, object, strategy, on_conflict, deletes, fields, history, enabled_at)"
+        " VALUES ($1::pg_catalog.oid, $2, $3, $4, $5, $6, $7, clock_timestamp())",
         {Param::int8(table.relid), Param::text(name), Param::text(options.strategy),
          Param::text(options.on_conflict), Param::text(options.deletes),
-         Param::jsonb(options.fields)});
+         Param::jsonb(options.fields), Param::boolean(options.history)});
   });
 }
 
@@ -38,16 +39,17 @@ std::string change_options(Spi& spi, const TableFacts& table, const EnableOption
     return spi
         .execute(
             "UPDATE objectos_sync.objects SET strategy = $2, on_conflict = $3, deletes = $4,"
-            " fields = $5 WHERE relid = $1::pg_catalog.oid RETURNING object",
+            " fields = $5, history = $6 WHERE relid = $1::pg_catalog.oid RETURNING object",
             {Param::int8(table.relid), Param::text(options.strategy),
              Param::text(options.on_conflict), Param::text(options.deletes),
-             Param::jsonb(options.fields)})
+             Param::jsonb(options.fields), Param::boolean(options.history)})
         .text_or(0, 0, "");
   });
   if (options.object && *options.object != name)
     throw ProtocolError(ErrorCode::invalid_option,
                         table.qualified + " is enabled as object \"" + name + "\" already", {},
                         "Clients know it by that name: sync_disable() it first to have another.");
+  keep_history_index(spi, name, options.history);
   return name;
 }
 
@@ -78,6 +80,7 @@ std::string enable(Oid relid, const EnableOptions& options) {
     inject_fault("enable");
     remember_object(spi, table, name, options);
     follow_object(spi, table.relid);
+    keep_history_index(spi, name, options.history);
     return name;
   });
 }
@@ -96,5 +99,7 @@ OBJECTOS_FUNCTION(sync_enable) {
   options.on_conflict = option_argument(call, 3, "on_conflict");
   options.deletes = option_argument(call, 4, "deletes");
   options.object = optional_text_argument(call, 5);
+  if (argument_is_null(call, 6)) option_argument(call, 6, "history");
+  options.history = boolean_argument(call, 6);
   return text_result(enable(relid, options));
 }

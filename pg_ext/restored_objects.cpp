@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "pg_ext/history_index.h"
 #include "pg_ext/shape.h"
 
 #include "pg_ext/pg.h"
@@ -51,6 +52,10 @@ void settle(Spi& spi, Oid relid) {
   spi.execute(std::string("INSERT INTO objectos_sync.shapes VALUES ($1::oid, ") + column_names_sql +
                   ", $2, 0, 0) ON CONFLICT DO NOTHING",
               {Param::int8(relid), Param::text(read_shape(spi, relid).text())});
+  const Rows object =
+      spi.execute("SELECT object, history FROM objectos_sync.objects WHERE relid = $1::oid",
+                  {Param::int8(relid)});
+  keep_history_index(spi, object.text_or(0, 0, ""), object.boolean(0, 1));
 }
 
 }  // namespace

@@ -37,7 +37,8 @@ CREATE TABLE objectos_sync.objects (
   on_conflict text NOT NULL,
   deletes text NOT NULL,
   fields jsonb NOT NULL,
-  enabled_at timestamptz NOT NULL DEFAULT now()
+  enabled_at timestamptz NOT NULL DEFAULT now(),
+  history boolean NOT NULL DEFAULT false -- has an index of its own on the log
 );
 
 -- What an object looks like to this database's catalog, and since when in this log. No dump holds it, for numbers of
@@ -179,10 +180,11 @@ GRANT USAGE ON SCHEMA objectos_sync TO PUBLIC;
 -- === enabling =====================================================================================
 CREATE FUNCTION sync_enable(table_name regclass, strategy text DEFAULT 'merge',
     fields jsonb DEFAULT '{}', on_conflict text DEFAULT 'lww',
-    deletes text DEFAULT 'deletion_wins', object text DEFAULT NULL) RETURNS text
+    deletes text DEFAULT 'deletion_wins', object text DEFAULT NULL,
+    history boolean DEFAULT false) RETURNS text
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_enable'
   SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION sync_enable(regclass, text, jsonb, text, text, text)
+COMMENT ON FUNCTION sync_enable(regclass, text, jsonb, text, text, text, boolean)
   IS 'make a table an object that clients sync; returns the object''s name';
 
 CREATE FUNCTION sync_disable(table_name regclass) RETURNS void
@@ -191,7 +193,8 @@ CREATE FUNCTION sync_disable(table_name regclass) RETURNS void
 COMMENT ON FUNCTION sync_disable(regclass) IS 'take sync away from a table again';
 
 CREATE FUNCTION sync_objects() RETURNS TABLE(object text, table_name regclass, strategy text,
-    on_conflict text, deletes text, fields jsonb, key text[], enabled_at timestamptz)
+    on_conflict text, deletes text, fields jsonb, key text[], enabled_at timestamptz,
+    history boolean)
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'objectos_sync_objects'
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION sync_objects() IS 'the objects that are enabled';

@@ -42,7 +42,7 @@ CREATE TABLE events_26 (gone int, id int NOT NULL, at date NOT NULL, person int)
 ALTER TABLE events_26 DROP COLUMN gone;
 ALTER TABLE events ATTACH PARTITION events_26 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 SELECT sync_enable('people', fields => '{"score": "counter", "tags": "set"}');
-SELECT sync_enable('events');
+SELECT sync_enable('events', history => true);
 -- The numbers of the log are beyond those that the restored log begins with.
 INSERT INTO people SELECT g, g, '{a}', 'high', 'e' || g FROM generate_series(1, 500) g;
 ALTER TABLE people ADD COLUMN note text;
@@ -73,6 +73,8 @@ people|500|delete' "$(query "$db" -c "SELECT object, record_id, operation FROM s
     "$(query "$db" -c "SELECT fields FROM sync_objects() WHERE object = 'people'")"
   check "$db: a trigger of a partition is kept" grep -q 'cannot drop trigger' \
     <<<"$(query "$db" -c 'DROP TRIGGER "~objectos_sync_insert" ON events_26' 2>&1)"
+  check "$db: the history of events has its index" equal 1 "$(query "$db" -c "SELECT count(*) FROM pg_indexes
+    WHERE indexname ~ '^mutations_history_' AND indexdef ~ 'events'")"
   query "$db" -c "DROP TABLE events_24"
   check "$db: a dropped partition is noticed" equal "events|schema" "$(query "$db" -c "$newest")"
   query "$db" -c "INSERT INTO events VALUES (6, '2026-06-06', 1)" -c "ALTER TABLE events DETACH PARTITION events_26"

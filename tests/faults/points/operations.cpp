@@ -20,12 +20,14 @@ CREATE TABLE own (id int PRIMARY KEY, owner text DEFAULT current_user, v text);
 ALTER TABLE own ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON own USING (owner = current_user);
 CREATE TABLE children (id int PRIMARY KEY, note text REFERENCES notes ON DELETE CASCADE);
+CREATE TABLE numbered (id serial PRIMARY KEY, v text);
 CREATE TABLE later (id int PRIMARY KEY, v text);
 CREATE TABLE mixed (id int PRIMARY KEY, v text);
 CREATE FUNCTION joined(base jsonb, client jsonb, server jsonb, context jsonb) RETURNS jsonb
   LANGUAGE sql AS $$ SELECT to_jsonb(coalesce(client #>> '{}', '') ||
     coalesce(server #>> '{}', '')) $$;
 SELECT sync_enable('notes');
+SELECT sync_enable('numbered');
 SELECT sync_enable('counts', 'merge', '{"hits": "counter", "tags": "set"}');
 SELECT sync_enable('clocked', 'lww');
 SELECT sync_enable('cards', 'merge', on_conflict => 'manual');
@@ -212,6 +214,17 @@ std::vector<Operation> operations(Session& session) {
        "SELECT status, reason FROM sync_resolve('" + conflict +
            "', '{\"front\": \"agreed\"}'::jsonb)",
        device},
+      {"fork",
+       verdict_columns + std::string("sync_fork('phone', 'phone copied', ") +
+           quoted("[" +
+                  session.must("SELECT m(1, 'notes', 'p', 'insert', '{\"id\": \"p\","
+                               " \"body\": \"pushed\"}') || ',' || m(3, 'notes', 'q', 'insert',"
+                               " '{\"id\": \"q\"}')") +
+                  "]") +
+           ")",
+       device},
+      {"reserve_ids", "SELECT last - first FROM sync_reserve_ids('numbered', 100)", device},
+      {"history", "SELECT operation, data, original FROM sync_history('notes', 'b')", device},
       {"clients", "SELECT client_id, high_water, confirmed FROM sync_clients() ORDER BY 1", owner},
       {"objects", "SELECT object, strategy, fields, key FROM sync_objects() ORDER BY 1", owner},
       {"forget_client", "SELECT sync_forget_client('phone')", owner},
@@ -230,7 +243,7 @@ std::vector<Operation> operations(Session& session) {
        "SET LOCAL session_replication_role = replica; INSERT INTO counts VALUES (9, 9, NULL);"
        "UPDATE counts SET hits = 0; DELETE FROM counts WHERE id = 1",
        owner},
-      {"enable", "SELECT sync_enable('later', 'merge', '{\"v\": \"lww\"}')", owner, "BEGIN", true},
+      {"enable", "SELECT sync_enable('later', 'merge', '{\"v\": \"lww\"}', history => true)", owner, "BEGIN", true},
       {"disable", "SELECT sync_disable('parts')", owner, "BEGIN", true},
       {"alter table",
        "ALTER TABLE notes ADD extra int DEFAULT 5; ALTER TABLE notes RENAME body TO content;"

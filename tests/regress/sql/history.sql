@@ -85,6 +85,35 @@ SELECT * FROM sync_digest('', 7);
 SELECT * FROM sync_records('tablet', 'many', '{x}');
 SELECT * FROM sync_records('tablet', 'many', '{NULL}');
 SELECT kind, has_more FROM sync_records('tablet', 'many', '{}');
+
+-- an index for an object's history: made, used, and gone with the option or the object
+CREATE VIEW history_indexes AS SELECT pg_get_expr(indpred, indrelid) AS covers FROM pg_index
+  WHERE indexrelid::regclass::text LIKE 'objectos_sync.mutations_history_%';
+CREATE TABLE "it's" (id int PRIMARY KEY, v int);
+SELECT sync_enable('many', history => true), sync_enable('it''s', history => true);
+SELECT object, history FROM sync_objects() ORDER BY 1;
+SELECT * FROM history_indexes ORDER BY 1;
+-- again: nothing to do
+SELECT sync_enable('many', history => true);
+SELECT count(*) FROM history_indexes;
+INSERT INTO "it's" SELECT g, g FROM generate_series(1, 3000) g;
+UPDATE "it's" SET v = v + 1;
+DELETE FROM "it's";
+SET enable_seqscan = off;
+SELECT operation FROM sync_history('it''s', '1');
+RESET enable_seqscan;
+SELECT pg_stat_force_next_flush();
+SELECT idx_scan > 0 AS used FROM pg_stat_user_indexes JOIN pg_index USING (indexrelid)
+  WHERE pg_get_expr(indpred, pg_index.indrelid) LIKE '%it''''s%';
+SELECT sync_enable('many');
+SELECT count(*) FROM history_indexes;
+DROP TABLE "it's";
+SELECT count(*) FROM history_indexes;
+SELECT sync_enable('many', history => true);
+SELECT sync_disable('many');
+SELECT count(*) FROM history_indexes;
+SELECT sync_enable('many', history => NULL);
+DROP VIEW history_indexes;
 DROP FUNCTION total();
 DROP TABLE notes, many;
 SELECT sync_revoke('history_reader');

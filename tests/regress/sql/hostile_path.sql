@@ -10,7 +10,7 @@ CREATE ROLE path_user;
 CREATE SCHEMA trap;
 GRANT ALL ON SCHEMA trap, public TO path_user;
 SELECT sync_grant('path_user');
-GRANT EXECUTE ON FUNCTION sync_enable(regclass, text, jsonb, text, text, text), sync_disable(regclass) TO path_user;
+GRANT EXECUTE ON FUNCTION sync_enable(regclass, text, jsonb, text, text, text, boolean), sync_disable(regclass) TO path_user;
 -- Every operator that statements of this kind use, on every type that they use it on, and the functions.
 DO $$
 DECLARE
