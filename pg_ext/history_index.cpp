@@ -18,9 +18,10 @@ std::string index_name(const std::string& object) {
 void keep_history_index(Spi& spi, const std::string& object, bool wanted) {
   const std::string name = index_name(object);
   as_owner([&] {
-    const bool there = !spi.execute("SELECT FROM pg_class WHERE relname = $1"
-                                    " AND relnamespace = 'objectos_sync'::regnamespace",
-                                    {Param::text(name)})
+    const bool there = !spi.execute(
+                               "SELECT FROM pg_class WHERE relname = $1"
+                               " AND relnamespace = 'objectos_sync'::regnamespace",
+                               {Param::text(name)})
                             .empty();
     if (there == wanted) return;
     spi.execute(wanted ? "CREATE INDEX " + name +

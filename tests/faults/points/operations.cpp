@@ -216,11 +216,9 @@ std::vector<Operation> operations(Session& session) {
        device},
       {"fork",
        verdict_columns + std::string("sync_fork('phone', 'phone copied', ") +
-           quoted("[" +
-                  session.must("SELECT m(1, 'notes', 'p', 'insert', '{\"id\": \"p\","
-                               " \"body\": \"pushed\"}') || ',' || m(3, 'notes', 'q', 'insert',"
-                               " '{\"id\": \"q\"}')") +
-                  "]") +
+           quoted(session.must("SELECT jsonb_build_array(m(1, 'notes', 'p', 'insert',"
+                               " '{\"id\": \"p\", \"body\": \"pushed\"}'),"
+                               " m(3, 'notes', 'q', 'insert', '{\"id\": \"q\"}'))")) +
            ")",
        device},
       {"reserve_ids", "SELECT last - first FROM sync_reserve_ids('numbered', 100)", device},
@@ -243,7 +241,8 @@ std::vector<Operation> operations(Session& session) {
        "SET LOCAL session_replication_role = replica; INSERT INTO counts VALUES (9, 9, NULL);"
        "UPDATE counts SET hits = 0; DELETE FROM counts WHERE id = 1",
        owner},
-      {"enable", "SELECT sync_enable('later', 'merge', '{\"v\": \"lww\"}', history => true)", owner, "BEGIN", true},
+      {"enable", "SELECT sync_enable('later', 'merge', '{\"v\": \"lww\"}', history => true)", owner,
+       "BEGIN", true},
       {"disable", "SELECT sync_disable('parts')", owner, "BEGIN", true},
       {"alter table",
        "ALTER TABLE notes ADD extra int DEFAULT 5; ALTER TABLE notes RENAME body TO content;"
