@@ -196,23 +196,41 @@ void load_rows(Spi& spi, std::vector<RecordState>& records, const Places& places
 
 // The newest delete of each record, in the log or pruned from it.
 constexpr const char* deletes_sql = R"(
-SELECT u.place, d.version, CASE WHEN $3 THEN d.original END
+SELECT u.place, d.version, CASE WHEN $3 THEN d.original END,
+       CASE WHEN $3 AND d.original IS NOT NULL THEN
+         (SELECT pg_catalog.jsonb_agg(r.value -> 'names' ORDER BY r.ordinality)
+            FROM objectos_sync.objects o JOIN objectos_sync.shapes s USING (relid)
+           CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(s.renames) WITH ORDINALITY r
+           WHERE o.object = $1 AND (r.value ->> 'at')::bigint > d.sequence) END
   FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY AS u(record_id, place)
  CROSS JOIN LATERAL (
-   (SELECT m.version, m.original FROM objectos_sync.mutations m
+   (SELECT m.version, m.original, m.sequence FROM objectos_sync.mutations m
      WHERE m.operation = 'delete' AND m.object = $1 AND m.record_id = u.record_id
      ORDER BY m.version DESC LIMIT 1)
    UNION ALL
-   (SELECT t.version, NULL FROM objectos_sync.tombstones t
+   (SELECT t.version, NULL, NULL FROM objectos_sync.tombstones t
      WHERE t.object = $1 AND t.record_id = u.record_id)
    ORDER BY 1 DESC LIMIT 1) d)";
 
-// The log names columns as they were; what the table has no more is left out.
-FieldValues fields_of(const ObjectInfo& info, const std::string& text) {
-  FieldValues values;
+// The log names columns as they were, `renames` says what became of them since
+// (objectos_sync.shapes); what the table has no more is left out.
+FieldValues fields_of(const ObjectInfo& info, const std::string& text,
+                      const std::optional<std::string>& renames) {
   const Json row = parse_json(text);
-  for (const auto& [name, value] : row.members()) {
-    if (info.column(name) != nullptr) values[name] = canonical_json(value);
+  const Json steps = parse_json(renames.value_or("[]"));
+  FieldValues values;
+  for (const auto& [old_name, value] : row.members()) {
+    std::optional<std::string> name = old_name;
+    for (const Json& step : steps.items()) {
+      const Json* renamed = step.find(*name);
+      if (renamed == nullptr) continue;
+      if (renamed->is_null()) {
+        name.reset();
+        break;
+      }
+      name = renamed->text();
+    }
+    if (name && info.column(*name) != nullptr) values[*name] = canonical_json(value);
   }
   return values;
 }
@@ -236,7 +254,7 @@ void load_deletes(Spi& spi, std::vector<RecordState>& records, Places places) {
     server.last_delete_version = rows.int8(row, 1);
     if (server.exists) continue;
     if (const auto original = rows.text(row, 2)) {
-      server.deleted_values = fields_of(object.info, *original);
+      server.deleted_values = fields_of(object.info, *original, rows.text(row, 3));
     }
   }
   rows.release();

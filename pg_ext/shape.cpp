@@ -115,10 +115,21 @@ void follow_object(Spi& spi, Oid relid) {
     if (text == before && !rows_moved) return;
     const std::int64_t sequence = log_change(known.text_or(0, 0, ""), user);
     const bool rekeyed = before.substr(0, before.find('|')) != shape.key;
-    // The strategies of fields go with the columns that they were given to.
+    // The strategies of fields go with the columns that they were given to. Renames are kept for as
+    // long as the log has rows that were written before them.
     spi.execute(
         "WITH before AS (SELECT column_names FROM objectos_sync.shapes WHERE relid = $1::oid),"
+        " renamed AS (SELECT jsonb_object_agg(n.value, a.attname) AS names FROM before b"
+        "  CROSS JOIN jsonb_each_text(b.column_names) n"
+        "  LEFT JOIN pg_attribute a ON a.attrelid = $1::oid AND a.attnum = n.key::smallint"
+        "   AND NOT a.attisdropped WHERE a.attname IS DISTINCT FROM n.value),"
+        " kept AS (SELECT COALESCE(jsonb_agg(r.value ORDER BY r.ordinality), '[]') AS renames"
+        "  FROM objectos_sync.shapes s, jsonb_array_elements(s.renames) WITH ORDINALITY r"
+        "  WHERE s.relid = $1::oid AND (r.value ->> 'at')::bigint >="
+        "   (SELECT min(m.sequence) FROM objectos_sync.mutations m)),"
         " now AS (UPDATE objectos_sync.shapes SET shape = $2, reshaped_at = $3,"
+        "  renames = (SELECT renames FROM kept) || COALESCE((SELECT jsonb_build_object("
+        "   'at', $3, 'names', names) FROM renamed WHERE names IS NOT NULL), '[]'),"
         "  rekeyed_at = CASE WHEN $4 THEN $3 ELSE rekeyed_at END, column_names = " +
             std::string(column_names_sql) +
             " WHERE relid = $1::oid)"

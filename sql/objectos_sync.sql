@@ -48,7 +48,10 @@ CREATE TABLE objectos_sync.shapes (
   column_names jsonb NOT NULL, -- by attnum, when the shape was last looked at
   shape text NOT NULL,         -- key and columns, as far as log rows and records depend on them
   reshaped_at bigint NOT NULL, -- sequence of the newest `schema` row: what is older, everybody reads again
-  rekeyed_at bigint NOT NULL   -- the same of a changed key: record ids before it mean nothing now
+  rekeyed_at bigint NOT NULL,  -- the same of a changed key: record ids before it mean nothing now
+  -- Columns that were renamed or dropped: [{"at": sequence of the `schema` row, "names": {old: new or null}}, …], the
+  -- oldest first. Log rows before `at` have the old names.
+  renames jsonb NOT NULL DEFAULT '[]'
 );
 
 -- The partitions of enabled tables, at every level. A dropped one can be told by nothing else.

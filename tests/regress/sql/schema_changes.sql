@@ -197,11 +197,14 @@ SELECT _version AS edited FROM drafts \gset
 DELETE FROM drafts;
 ALTER TABLE drafts RENAME COLUMN old_name TO new_name;
 ALTER TABLE drafts DROP COLUMN gone;
+ALTER TABLE drafts ADD COLUMN gone text, ADD COLUMN old_name text;  -- other columns of those names
+ALTER TABLE drafts RENAME COLUMN new_name TO newer;
+ALTER TABLE drafts RENAME COLUMN newer TO new_name;
 SELECT status, reason, resolution FROM sync_push('late', json_build_array(json_build_object(
   'id', '00000000-0000-4000-8000-0000000000d1', 'object', 'drafts', 'record_id', 'd', 'operation', 'update',
   'data', json_build_object('title', 'second'), 'original', json_build_object('title', 'first'),
   'version', :edited, 'client_sequence', 1, 'timestamp', '2026-01-01T00:00:00Z')));
-SELECT id, title, new_name FROM drafts;
+SELECT id, title, new_name, gone, old_name FROM drafts;
 DROP TABLE drafts;
 
 SELECT sync_disable('projects');
