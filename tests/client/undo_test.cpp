@@ -398,14 +398,71 @@ TEST_CASE("a changed schema carries the history along: columns renamed, dropped,
 TEST_CASE("a file of a version that remembered nothing remembers from now on") {
   Notebook book;
   book.db.reset();
-  CHECK(book.shell("DROP TRIGGER _history_note; DROP TRIGGER _queue_move_notes; DROP TABLE "
-                   "_history; DROP TABLE _history_control;"
-                   "DROP INDEX _mutations_undo;"
-                   "ALTER TABLE _mutations DROP COLUMN undo_of") == "");
+  CHECK(
+      book.shell("DROP TRIGGER _queue_history_drop; DROP TRIGGER _queue_history_edit; DROP TRIGGER "
+                 "_queue_move_notes; DROP TABLE _history; DROP TABLE _history_control;"
+                 "DROP INDEX _mutations_undo;"
+                 "ALTER TABLE _mutations DROP COLUMN undo_of") == "");
   book.db = LocalDatabase::open(book.path, LocalDatabase::Mode::engine);
   book.shell("UPDATE notes SET name='a' WHERE id='1'");
   book.undo();
   CHECK(book.name("1") == "one");
+}
+
+TEST_CASE("a file whose history was written at each write goes on with it") {
+  Notebook book;
+  book.shell("UPDATE notes SET name='a' WHERE id='1'; UPDATE notes SET name='b' WHERE id='1'");
+  book.undo();
+  book.db.reset();
+  REQUIRE(
+      book.shell("DROP TRIGGER _queue_history_drop; DROP TRIGGER _queue_history_edit; DROP "
+                 "TRIGGER _queue_history_join; DROP TRIGGER _queue_history_part; ALTER TABLE "
+                 "_history_control DROP COLUMN noted; CREATE TRIGGER _history_note AFTER INSERT "
+                 "ON _mutations BEGIN SELECT 1; END") == "");
+  book.db = LocalDatabase::open(book.path, LocalDatabase::Mode::engine);
+  CHECK(book.remembered() == "undone update:1; done update:1");
+  book.shell("UPDATE notes SET name='c' WHERE id='2'");
+  CHECK(book.remembered() == "done update:2; done update:1");
+  book.undo();
+  book.undo();
+  CHECK(book.shell("SELECT name FROM notes ORDER BY id") == "one\ntwo");
+  book.sound();
+}
+
+TEST_CASE("a write leaves the history to whoever moves the queue, and is in it at once") {
+  Notebook book;
+  book.shell("UPDATE notes SET name='a' WHERE id='1'");
+  CHECK(book.shell("SELECT count(*) FROM _history") == "0");
+  CHECK(book.remembered() == "done update:1");
+  book.push_all();
+  CHECK(book.shell("SELECT count(*) FROM _history") == "1");
+  CHECK(book.remembered() == "done update:1");
+}
+
+TEST_CASE(
+    "what any program takes out of the queue, or changes there, stays in the history as it was") {
+  Notebook book;
+  book.shell("UPDATE notes SET name='a' WHERE id='1'; UPDATE notes SET name='b' WHERE id='2'");
+  REQUIRE(book.shell("DELETE FROM _mutations WHERE record_id='1'") == "");
+  CHECK(book.remembered() == "done update:2; done update:1");
+  book.shell("INSERT INTO notes(id) VALUES('3')");
+  REQUIRE(book.shell("UPDATE _mutations SET data='{}' WHERE record_id='3'") == "");
+  CHECK(book.db->history()[0].mutations[0].data == R"({"id":"3"})");
+}
+
+TEST_CASE("more writes than are remembered wait no longer than they must") {
+  Notebook book;
+  book.db->limit_history(3);
+  for (int i = 0; i < 10; ++i)
+    book.shell("UPDATE notes SET name='" + std::to_string(i) + "' WHERE id='1'");
+  book.shell("UPDATE notes SET id='9' WHERE id='1'; UPDATE notes SET name='last' WHERE id='9'");
+  CHECK(book.remembered() == "done update:9; done delete:1 insert:9; done update:1");
+  book.push_all();
+  CHECK(book.shell("SELECT count(*) FROM _history") == "4");
+  CHECK(book.remembered() == "done update:9; done delete:1 insert:9; done update:1");
+  for (int i = 0; i < 3; ++i) book.undo();
+  CHECK(book.name("1") == "8");
+  CHECK(book.error(false) == "nothing_to_undo");
 }
 
 TEST_CASE("the app's own trigger writes along, also when a step is undone") {

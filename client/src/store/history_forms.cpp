@@ -74,6 +74,7 @@ void rewrite(sqlite3* database, const Forms& forms, const std::vector<Remembered
 
 HistoryVersions::HistoryVersions(sqlite3* database)
     : set_(database, "UPDATE _history SET version=? WHERE seq=?") {
+  note_history(database);
   Statement rows(database, "SELECT mutation_id,seq FROM _history");
   while (rows.step()) places_.emplace(rows.text(0), rows.integer(1));
 }

@@ -6,6 +6,7 @@
 #include "../fault_point.h"
 #include "queue_sql.h"
 #include "store.h"
+#include "undo_history.h"
 
 namespace objectos {
 
@@ -23,12 +24,14 @@ std::string Store::next_client_id(const std::string& candidate) {
 
 // Ids and everything else stay; numbers go on above all that this file ever gave.
 void Store::renumber_unjudged() {
+  note_history(database_);
   run_sql(database_,
           "UPDATE _mutations SET client_sequence=client_sequence+(SELECT seq FROM sqlite_sequence "
           "WHERE name='_mutations'),state='pending',frozen=NULL WHERE state IN('pending',"
           "'in_flight');"
           "UPDATE sqlite_sequence SET seq=max(seq,(SELECT coalesce(max(client_sequence),0) FROM "
           "_mutations)) WHERE name='_mutations'");
+  pass_over_in_history(database_);
 }
 
 std::vector<Rejection> Store::adopt_identity(const std::string& client_id,

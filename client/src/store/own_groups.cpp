@@ -50,6 +50,7 @@ int64_t replace_group(sqlite3* database, int64_t number, int64_t after, bool und
 UndoResult Store::invert_group(bool redo) {
   WriteTransaction transaction(database_);
   follow_schema();
+  note_history(database_);
   const std::optional<int64_t> number = group_to_invert(database_, redo);
   if (!number)
     throw StoreError(redo ? StoreErrorKind::nothing_to_redo : StoreErrorKind::nothing_to_undo,
@@ -73,20 +74,27 @@ UndoResult Store::invert_group(bool redo) {
   }
   result.mutations = replace_group(database_, *number, before, !redo);
   if (result.mutations == 0) result.group.clear();
+  pass_over_in_history(database_);
   run_sql(database_, "DELETE FROM _group; UPDATE _history_control SET inverting=0");
   transaction.commit();
   return result;
 }
 
 std::vector<HistoryGroup> Store::history() const {
-  Statement rows(database_,
-                 "SELECT mutation_id,object,record_id,operation,data,original,number,written_at,"
-                 "undone FROM _history ORDER BY number DESC,seq");
+  Statement limit(database_, "SELECT groups_max FROM _history_control");
+  const int64_t groups_max = limit.step() ? limit.integer(0) : 0;
+  Statement rows(database_, read_history_sql(database_));
   std::vector<HistoryGroup> groups;
+  size_t newer = 0;  // mutations of newer groups
   while (rows.step()) {
     const int64_t number = rows.integer(6);
-    if (groups.empty() || groups.back().number != number)
+    if (groups.empty() || groups.back().number != number) {
+      if (!groups.empty()) newer += groups.back().mutations.size();
+      if (newer > static_cast<size_t>(history_mutations_max) ||
+          (!groups.empty() && number <= groups.front().number - groups_max))
+        break;
       groups.push_back({number, rows.text(7), rows.integer(8) != 0 ? "undone" : "done", {}});
+    }
     groups.back().mutations.push_back(mutation_at(rows));
   }
   return groups;
@@ -97,6 +105,7 @@ void Store::limit_history(int64_t groups) {
   if (present.step() && present.integer(0) == groups) return;
   present.reset();
   WriteTransaction transaction(database_);
+  note_history(database_);
   Statement limit(database_, "UPDATE _history_control SET groups_max=?");
   limit.bind(1, groups).run();
   Statement trim(database_,

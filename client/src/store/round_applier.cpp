@@ -27,6 +27,7 @@ class StoreRound : public RoundApplier {
         transaction_(store.database()),
         applying_(store) {
     read_based();
+    note_history(store_.database());
     run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
   }
 

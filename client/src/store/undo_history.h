@@ -1,10 +1,13 @@
 // What this file remembers of its own groups, to undo and redo them (docs/undo.md).
 //
-// _history has a row for each mutation, filled by a trigger on the queue, so every program's writes
-// are there. `number`: the group, upwards; done ones come before undone ones. Undoing a group
-// replaces its rows by those of the inverse group, redoing it likewise: to redo is to undo the
-// undo. _history_control is one row: `groups_max`, `inverting` (the engine writes an inverse group)
-// and `joining` (what is queued next belongs to the group before: the halves of a moved record).
+// _history has a row for each mutation, every program's among them: the engine, or a trigger on the
+// queue, copies it before the queue's row is changed or goes ("notes" it), so that the write itself
+// costs nothing more. Until then it waits in the queue: its number is above
+// _history_control.noted. `number`: the group, upwards; done ones come before undone ones. Undoing
+// a group replaces its rows by those of the inverse group, redoing it likewise: to redo is to undo
+// the undo. _history_control is one row: `groups_max`, `inverting` (the engine writes an inverse
+// group), `joining` (what is queued next belongs to the group before: the halves of a moved record)
+// and `noted`.
 #pragma once
 
 #include <sqlite3.h>
@@ -31,10 +34,20 @@ extern const char* const drop_history_tables_sql;
 extern const char* const history_join_sql;
 extern const char* const history_part_sql;
 
-// A file of a version that remembered nothing gets the tables. Takes the write lock only then.
+// A file of a version that remembered nothing gets the tables; one whose queue was copied at every
+// write, what it takes to wait. Takes the write lock only then.
 void add_history_tables(sqlite3* database);
 
+// Groups as they are now, noted or not, the newest first, more of them than are remembered:
+// mutation_id, object, record_id, operation, data, original, number, written_at, undone.
+std::string read_history_sql(sqlite3* database);
+
 // Within a transaction:
+// Notes all that waits. Whoever reads or changes _history calls it first, and whoever changes the
+// queue while triggers are off.
+void note_history(sqlite3* database);
+// What waits is no group of its own: it replaces one, or has a new number.
+void pass_over_in_history(sqlite3* database);
 // The mutation was refused, or given up: its group can be neither undone nor redone any more.
 void forget_history(sqlite3* database, const std::string& mutation_id);
 
