@@ -288,7 +288,18 @@ void capture_rows(Capture& capture, TransitionReader& before, TransitionReader& 
   }
 }
 
+// Whoever may create triggers on the table may name our function with other transition tables.
+void require_transition_tables(const TriggerData* trigger) {
+  const bool before = trigger->tg_oldtable != nullptr, after = trigger->tg_newtable != nullptr;
+  const TriggerEvent event = trigger->tg_event;
+  if (before == !TRIGGER_FIRED_BY_INSERT(event) && after == !TRIGGER_FIRED_BY_DELETE(event)) return;
+  throw SyncError("39P01", "objectos_sync.capture() needs the transition tables of its event",
+                  std::string("Trigger ") + trigger->tg_trigger->tgname + ".",
+                  "Drop the trigger: sync_enable() makes all that are needed.");
+}
+
 void capture_statement(Capture& capture, const TriggerData* trigger) {
+  require_transition_tables(trigger);
   TransitionReader before(trigger->tg_relation, trigger->tg_oldtable);
   TransitionReader after(trigger->tg_relation, trigger->tg_newtable);
   capture_rows(capture, before, after);

@@ -2,7 +2,9 @@
 //
 // Who may ask: whoever may read the object and, under row-level security, sees the record now. The
 // log itself is read as the owner; of its values only those of columns that the caller may SELECT
-// go out. Steps from before the key was changed are left out: their ids mean other records.
+// go out. Steps from before the key was changed are left out: their ids mean other records. Under
+// row-level security so are those before the newest delete: that was another record with this key,
+// maybe somebody else's.
 #include <limits>
 
 #include "pg_ext/json_form.h"
@@ -38,6 +40,9 @@ const std::string& steps_sql() {
       readable("data") + " AS data, " + readable("original") +
       " AS original FROM objectos_sync.mutations AS m WHERE m.object = $1 AND m.record_id = $2"
       " AND m.operation IN ('insert', 'update', 'delete') AND m.sequence > $4 AND m.version < $5"
+      " AND (NOT $7 OR m.version > (SELECT coalesce(max(d.version), 0) FROM"
+      " objectos_sync.mutations AS d WHERE d.object = $1 AND d.record_id = $2"
+      " AND d.operation = 'delete'))"
       " ORDER BY m.version DESC FETCH FIRST $6 ROWS WITH TIES) AS m"
       " ORDER BY m.version DESC, m.operation <> 'delete', m.sequence DESC";
   return sql;
@@ -77,11 +82,12 @@ void write_steps(Spi& spi, const HistoryCall& call, const ObjectInfo& info, RowW
     if (column.selectable) readable.emplace_back(column.name);
   }
   as_owner([&] {
-    const Rows rows = spi.execute(steps_sql(),
-                                  {Param::text(call.object), Param::text(call.record_id),
-                                   Param::text_array(readable), Param::int8(info.rekeyed_at),
-                                   Param::int8(call.before_version), Param::int8(call.max_steps)},
-                                  Access::read_only);
+    const Rows rows = spi.execute(
+        steps_sql(),
+        {Param::text(call.object), Param::text(call.record_id), Param::text_array(readable),
+         Param::int8(info.rekeyed_at), Param::int8(call.before_version),
+         Param::int8(call.max_steps), Param::boolean(info.row_security)},
+        Access::read_only);
     const int columns = rows.empty() ? 0 : rows.column_count();
     for (std::size_t row = 0; row < rows.size(); ++row) {
       for (int column = 0; column < columns; ++column) {

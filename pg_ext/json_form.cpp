@@ -466,7 +466,7 @@ int pin_settings() {
       {"TimeZone", "UTC"},
       {"bytea_output", "hex"},
       {"extra_float_digits", "1"},
-      {"search_path", "pg_catalog"},
+      {"search_path", "pg_catalog, pg_temp"},  // unnamed, pg_temp would come first
       {"quote_all_identifiers", "off"},
       {"lc_monetary", "C"},
   };

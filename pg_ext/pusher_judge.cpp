@@ -192,7 +192,10 @@ void Pusher::judge_one_by_one() {
       cause = rejection.verdict;
     } catch (PgError& error) {
       if (!rejects_its_group(error.sqlstate())) throw;
-      cause = rejected(items_[current_].entry->id, error);
+      const bool only_inserts = std::all_of(group.begin(), group.end(), [&](std::size_t i) {
+        return items_[i].edit.operation == Operation::insert;
+      });
+      cause = rejected_writing(items_[current_].entry->id, error, only_inserts);
       error.discard();
     }
     if (!cause) continue;
@@ -402,7 +405,9 @@ void Pusher::remember_opened(const PushItem& item, const Decision& decision, Ver
   opened.server_version = record.server.version;
   for (const FieldConflict& one : decision.conflicts) {
     if (one.resolution != Resolution::manual) continue;
-    if (one.base) opened.base[one.field] = *one.base;
+    // What the log knows of before is not for everybody who sees the row now.
+    const bool known = !record.object->info.row_security || item.edit.original.contains(one.field);
+    if (one.base && known) opened.base[one.field] = *one.base;
     if (one.client_value) opened.client[one.field] = *one.client_value;
     if (one.server_value) opened.server[one.field] = *one.server_value;
   }

@@ -194,9 +194,10 @@ void load_rows(Spi& spi, std::vector<RecordState>& records, const Places& places
   }
 }
 
-// The newest delete of each record, in the log or pruned from it.
+// The newest delete of each record, in the log or pruned from it. The values of a row that was
+// deleted from another table of the object's name, or under its former key, are nobody's ($4).
 constexpr const char* deletes_sql = R"(
-SELECT u.place, d.version, CASE WHEN $3 THEN d.original END,
+SELECT u.place, d.version, CASE WHEN $3 AND d.sequence > $4 THEN d.original END,
        CASE WHEN $3 AND d.original IS NOT NULL THEN
          (SELECT pg_catalog.jsonb_agg(r.value -> 'names' ORDER BY r.ordinality)
             FROM objectos_sync.objects o JOIN objectos_sync.shapes s USING (relid)
@@ -246,9 +247,13 @@ void load_deletes(Spi& spi, std::vector<RecordState>& records, Places places) {
   if (places.empty()) return;
   std::vector<std::optional<std::string>> ids;
   for (std::size_t place : places) ids.emplace_back(records[place].record_id);
+  // Under row-level security the deleted row may be one that the caller never saw, and no policy
+  // can be asked about a row that is gone.
+  const bool comes_back =
+      object.rules.deletes == DeleteRule::update_wins && !object.info.row_security;
   Rows rows = spi.execute_by_key(deletes_sql,
                                  {Param::text(object.info.object), Param::text_array(ids),
-                                  Param::boolean(object.rules.deletes == DeleteRule::update_wins)});
+                                  Param::boolean(comes_back), Param::int8(object.info.rekeyed_at)});
   for (std::size_t row = 0; row < rows.size(); ++row) {
     ServerState& server = records[places[static_cast<std::size_t>(*rows.int8(row, 0) - 1)]].server;
     server.last_delete_version = rows.int8(row, 1);

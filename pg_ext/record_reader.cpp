@@ -32,8 +32,9 @@ Projection project(const ObjectView& object) {
         std::find(p.columns.begin(), p.columns.end(), column) - p.columns.begin()));
   }
   p.select_list += "t._version, ";
-  p.select_list += object.modified_at_readable ? "t._modified_at, " : "NULL::timestamptz, ";
-  p.select_list += object.modified_by_readable ? "t._modified_by" : "NULL::text";
+  p.select_list +=
+      object.modified_at_readable ? "t._modified_at, " : "NULL::pg_catalog.timestamptz, ";
+  p.select_list += object.modified_by_readable ? "t._modified_by" : "NULL::pg_catalog.text";
   return p;
 }
 

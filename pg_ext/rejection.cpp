@@ -1,5 +1,7 @@
 #include "pg_ext/rejection.h"
 
+#include "pg_ext/hidden_rows.h"
+
 namespace objectos::server {
 
 namespace {
@@ -55,6 +57,17 @@ Verdict rejected(const std::string& mutation_id, const PgError& error) {
   add(verdict.detail, "table", error.table());
   add(verdict.detail, "schema", error.schema());
   return verdict;
+}
+
+Verdict rejected_writing(const std::string& mutation_id, const PgError& error, bool only_inserts) {
+  const std::string state = error.sqlstate();
+  const bool among_rows =
+      state == "23505" || state == "23P01" || (state == "23503" && !only_inserts);
+  if (!among_rows || !hides_rows(error.schema(), error.table(), error.constraint()))
+    return rejected(mutation_id, error);
+  return rejected(mutation_id, "constraint_violation", "23000",
+                  "a constraint between records refuses it",
+                  "A record that you do not see may stand in its way: try another key or value.");
 }
 
 Verdict rejected(const std::string& mutation_id, const SyncError& error, const std::string& field) {

@@ -20,6 +20,10 @@ Verdict rejected(const std::string& mutation_id, const std::string& reason,
                  const std::string& sqlstate, const std::string& message,
                  const std::string& hint = {}, const std::string& field = {});
 Verdict rejected(const std::string& mutation_id, const PgError& error);
+// The same for what broke while a group was written. A constraint that a row out of the caller's
+// sight may have broken (unique, exclusion, foreign key) is neither named nor are its values: which
+// one it was would tell about the row. An insert alone can only miss the row that it refers to.
+Verdict rejected_writing(const std::string& mutation_id, const PgError& error, bool only_inserts);
 Verdict rejected(const std::string& mutation_id, const SyncError& error,
                  const std::string& field = {});
 Verdict rejected(const std::string& mutation_id, const ProtocolError& error);

@@ -8,6 +8,10 @@
 
 #include "pg_ext/pg.h"
 
+extern "C" {
+#include "catalog/dependency.h"
+}
+
 namespace objectos::server {
 
 namespace {
@@ -52,6 +56,24 @@ const ColumnInfo& sequence_column(const ObjectInfo& info) {
                       "Make its keys on the client, best as UUIDs.");
 }
 
+// A default may name any sequence, also one that is not the table owner's. What belongs to the
+// column (serial, identity) goes with the right to insert; another one asks for its own right.
+void check_sequence(const ObjectInfo& object, const ColumnInfo& column) {
+  const Oid relid = object.relid, sequence = column.sequence;
+  const bool allowed = pg_call([&] {
+    Oid table = InvalidOid;
+    int32 of_column = 0;
+    const bool owned = sequenceIsOwned(sequence, DEPENDENCY_AUTO, &table, &of_column) ||
+                       sequenceIsOwned(sequence, DEPENDENCY_INTERNAL, &table, &of_column);
+    if (owned && table == relid && of_column == column.attnum) return true;
+    return pg_class_aclcheck(sequence, GetUserId(), ACL_USAGE | ACL_UPDATE) == ACLCHECK_OK;
+  });
+  if (allowed) return;
+  throw SyncError("42501", "permission denied for the sequence of object " + object.object,
+                  "It does not belong to key column " + column.name + ".",
+                  "GRANT USAGE on the sequence, or ALTER SEQUENCE … OWNED BY the column.");
+}
+
 SequenceBlock draw_for(const ColumnInfo& column, std::int64_t count) {
   switch (column.base_type) {
     case INT2OID:
@@ -81,6 +103,7 @@ OBJECTOS_FUNCTION(sync_reserve_ids) {
   const std::int64_t count = wanted_count(call);
   const ObjectInfo object = writable_object(call);
   const ColumnInfo& column = sequence_column(object);
+  check_sequence(object, column);
   const SequenceBlock block = draw_for(column, count);
   if (block.count == 0) {
     throw SyncError("2200H", "the sequence of object " + object.object + " has reached its end",

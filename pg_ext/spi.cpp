@@ -18,6 +18,17 @@ std::unordered_map<std::string, SPIPlanPtr>& kept_plans() {
   return plans;
 }
 
+// Plans that are being made or executed, up the stack: triggers and policies may call us again.
+int plans_running = 0;
+
+class Running {
+ public:
+  Running() { ++plans_running; }
+  ~Running() { --plans_running; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+};
+
 // Plans differ by statement, parameter types and who plans them.
 std::string plan_key(const std::string& sql, const Params& params, bool by_key) {
   std::string key = (by_key ? "k" : "") + std::to_string(GetUserId());
@@ -67,6 +78,7 @@ Rows Spi::run(SPIPlanPtr plan, const Params& params, Access access, long row_lim
     values.push_back(value_of(param));
     nulls += param.is_null() ? 'n' : ' ';
   }
+  const Running running;
   const int result = pg_call([&] {
     return SPI_execute_plan(plan, values.data(), nulls.c_str(), access == Access::read_only,
                             row_limit);
@@ -84,7 +96,7 @@ SPIPlanPtr Spi::kept_plan(const std::string& sql, const Params& params, bool by_
   const std::string key = plan_key(sql, params, by_key);
   const auto found = plans.find(key);
   if (found != plans.end()) return found->second;
-  if (plans.size() >= plans_kept_max) {
+  if (plans.size() >= plans_kept_max && plans_running == 0) {
     for (const auto& [_, plan] : plans) pg_call([p = plan] { SPI_freeplan(p); });
     plans.clear();
   }
@@ -116,6 +128,7 @@ static void plan_by_key(SPIPlanPtr plan) {
 
 Rows Spi::execute_by_key(const std::string& sql, const Params& params) {
   const SPIPlanPtr plan = kept_plan(sql, params, true);
+  const Running running;  // planning calls immutable functions
   plan_by_key(plan);
   return run(plan, params, Access::read_write, 0);
 }

@@ -92,7 +92,8 @@ class Spi {
   void finish();
 
   // Plans are kept for the backend's life, keyed by text, parameter types (and by identity: owner
-  // or caller). At most plans_kept_max of them: the cache is emptied when full.
+  // or caller). At most plans_kept_max of them: the cache is emptied when full,
+  // though not from within a statement that one of them executes.
   Rows execute(const std::string& sql, const Params& params = {},
                Access access = Access::read_write, long row_limit = 0);
   // For statements that join arrays to a table by its key: one plan, kept, that goes from element

@@ -17,8 +17,10 @@ struct Stamp {
   Oid role;
   Datum user;  // text
   int version, modified_at, modified_by;
-  bool adjacent;  // the three stand side by side, in this order
-  Datum* values;  // room for one row
+  bool ours_are_there;  // the three, of the types that sync_enable() gives: anybody may name this
+                        // trigger's function for a table of theirs
+  bool adjacent;        // the three stand side by side, in this order
+  Datum* values;        // room for one row
   bool* nulls;
   Datum ours[3];  // what this row gets
   bool ours_null[3];
@@ -38,11 +40,12 @@ Stamp* new_stamp(const TriggerData* trigger, FmgrInfo* info, Oid version_sequenc
   stamp->version = SPI_fnumber(shape, "_version");
   stamp->modified_at = SPI_fnumber(shape, "_modified_at");
   stamp->modified_by = SPI_fnumber(shape, "_modified_by");
-  stamp->adjacent = stamp->version > 0 && stamp->modified_at == stamp->version + 1 &&
-                    stamp->modified_by == stamp->version + 2 &&
-                    SPI_gettypeid(shape, stamp->version) == INT8OID &&
-                    SPI_gettypeid(shape, stamp->modified_at) == TIMESTAMPTZOID &&
-                    SPI_gettypeid(shape, stamp->modified_by) == TEXTOID;
+  stamp->ours_are_there = stamp->version > 0 && stamp->modified_at > 0 && stamp->modified_by > 0 &&
+                          SPI_gettypeid(shape, stamp->version) == INT8OID &&
+                          SPI_gettypeid(shape, stamp->modified_at) == TIMESTAMPTZOID &&
+                          SPI_gettypeid(shape, stamp->modified_by) == TEXTOID;
+  stamp->adjacent = stamp->ours_are_there && stamp->modified_at == stamp->version + 1 &&
+                    stamp->modified_by == stamp->version + 2;
   const auto columns = static_cast<Size>(shape->natts);
   stamp->values = static_cast<Datum*>(MemoryContextAlloc(info->fn_mcxt, sizeof(Datum) * columns));
   stamp->nulls = static_cast<bool*>(MemoryContextAlloc(info->fn_mcxt, sizeof(bool) * columns));
@@ -185,8 +188,7 @@ OBJECTOS_FUNCTION(stamp) {
     info->fn_extra = pg_call([&] { return new_stamp(trigger, info, version_sequence); });
   }
   auto& stamp = *static_cast<Stamp*>(info->fn_extra);
-  if (stamp.version <= 0 || stamp.modified_at <= 0 || stamp.modified_by <= 0)
-    return PointerGetDatum(trigger->tg_newtuple);
+  if (!stamp.ours_are_there) return PointerGetDatum(trigger->tg_newtuple);
   if (stamp.role != GetUserId()) set_user(stamp, info);
   return pg_call([&] { return PointerGetDatum(stamped(trigger, stamp)); });
 }

@@ -51,7 +51,7 @@ ALTER TABLE enable_notes DROP COLUMN _modified_by;
 ALTER TABLE enable_notes ADD COLUMN passing int;
 ALTER TABLE enable_notes DROP COLUMN passing;
 
--- Disabling forgets the object's clocks and open conflicts, and keeps the log.
+-- Disabling forgets the object's clocks and conflicts, ended ones, too, and keeps the log.
 INSERT INTO objectos_sync.field_clocks VALUES
   ('enable_notes', 'a', '[]'), ('other', 'a', '[]');
 INSERT INTO objectos_sync.conflicts (conflict_id, mutation_id, client_id, object, record_id, reason, status) VALUES
