@@ -4,6 +4,7 @@
 #include "pg_ext/boundary.h"
 #include "pg_ext/catalog.h"
 #include "pg_ext/client_registry.h"
+#include "pg_ext/identity.h"
 #include "pg_ext/spi.h"
 #include "protocol/checkpoint.h"
 
@@ -30,6 +31,7 @@ UPDATE objectos_sync.clients
  WHERE client_id = $1 AND forgotten_at IS NULL)";
 
 bool acts_for_owner() {
+  if (proven_user_id()) return false;  // somebody behind the owner's connection
   const Oid owner = extension_owner();
   return pg_call([&] { return has_privs_of_role(GetUserId(), owner); });
 }

@@ -1,6 +1,7 @@
 #include "pg_ext/client_registry.h"
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/identity.h"
 #include "pg_ext/retention.h"
 #include "pg_ext/spi.h"
 #include "protocol/errors.h"
@@ -29,7 +30,7 @@ VALUES ($1, $2, $3, 0, 0, pg_catalog.now())
 ON CONFLICT (client_id) DO UPDATE
    SET last_seen = pg_catalog.now(), device = COALESCE(EXCLUDED.device, c.device),
        forgotten_at = NULL
-RETURNING user_id, COALESCE(high_water, 0), COALESCE(confirmed, 0))";
+RETURNING user_id, COALESCE(high_water, 0), COALESCE(confirmed, 0), signed_from)";
 
 constexpr const char* ack_sql = R"(
 UPDATE objectos_sync.clients SET checkpoint = COALESCE($2, checkpoint), last_seen = pg_catalog.now()
@@ -55,8 +56,7 @@ void drop_confirmed(Spi& spi, const std::string& client_id, std::int64_t confirm
 }  // namespace
 
 std::string calling_user() {
-  const char* name = pg_call([] { return GetUserNameFromId(GetUserId(), false); });
-  return name;
+  return current_user_id();
 }
 
 ClientState claim_client(const std::string& client_id, const std::optional<std::string>& device) {
@@ -71,6 +71,7 @@ ClientState claim_client(const std::string& client_id, const std::optional<std::
       owner = rows.text_or(0, 0, "");
       state.high_water = rows.int8(0, 1).value_or(0);
       state.confirmed = rows.int8(0, 2).value_or(0);
+      state.signed_from = rows.int8(0, 3);
     });
   });
   if (owner != user) {

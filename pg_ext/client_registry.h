@@ -12,6 +12,7 @@ namespace objectos::server {
 struct ClientState {
   std::int64_t high_water = 0;  // highest client_sequence judged
   std::int64_t confirmed = 0;
+  std::optional<std::int64_t> signed_from;  // the client_sequence from which on it has signed
 };
 
 // The user in whose name the call is made. Call it as the caller.

@@ -44,6 +44,7 @@ extern "C" {
 #include "storage/bufmgr.h"
 #include "storage/freespace.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -109,6 +110,15 @@ inline List* insert_index_tuples(ResultRelInfo* result, TupleTableSlot* slot, ES
   return ExecInsertIndexTuples(result, slot, state, false, false, nullptr, NIL, false);
 #else
   return ExecInsertIndexTuples(result, slot, state, false, false, nullptr, NIL);
+#endif
+}
+
+// 17 put it beside the backend's number.
+inline LocalTransactionId local_transaction() {
+#if PG_VERSION_NUM >= 170000
+  return MyProc->vxid.lxid;
+#else
+  return MyProc->lxid;
 #endif
 }
 

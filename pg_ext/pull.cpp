@@ -1,9 +1,11 @@
 #include "pg_ext/pull.h"
 
+#include "pg_ext/identity.h"
 #include "pg_ext/json_form.h"
 #include "pg_ext/log_reader.h"
 #include "pg_ext/net_effect.h"
 #include "pg_ext/reread.h"
+#include "pg_ext/session_token.h"
 #include "protocol/errors.h"
 #include "protocol/limits.h"
 #include "protocol/low_water.h"
@@ -137,7 +139,8 @@ PullClient identify_client(Spi& spi, const std::string& client_id) {
   }
   PullClient client;
   client.client_id = client_id;
-  const std::string user = pg_call([] { return GetUserNameFromId(GetUserId(), false); });
+  const std::string user = current_user_id();
+  require_session_of(client_id);
   as_owner([&] {
     Rows state = spi.execute(
         "SELECT epoch::pg_catalog.text, pg_catalog.encode(secret, 'hex'), low_water FROM "

@@ -2,8 +2,10 @@
 // sync_hello, sync_snapshot.
 #include "pg_ext/pull_functions.h"
 
+#include "pg_ext/identity.h"
 #include "pg_ext/pull.h"
 #include "pg_ext/pull_response.h"
+#include "pg_ext/session_token.h"
 #include "pg_ext/snapshot.h"
 #include "protocol/errors.h"
 #include "protocol/frame.h"
@@ -40,22 +42,16 @@ std::string hello_json(Spi& spi, const std::string& client_id) {
     high_water = rows.int8(0, 0).value_or(0);
     confirmed = rows.int8(0, 1).value_or(0);
   });
-  struct Now {
-    std::int64_t time;
-    const char* user;
-  };
-  const Now now = pg_call([] {
-    return Now{GetCurrentTimestamp(),
-               static_cast<const char*>(GetUserNameFromId(GetUserId(), false))};
-  });
+  const std::int64_t now = pg_call([] { return GetCurrentTimestamp(); });
   ObjectText json;
   json.text("epoch", client.epoch);
   json.number("protocol", 1);
-  json.text("server_time", iso_time(now.time));
-  json.text("user_id", std::string(now.user));
+  json.text("server_time", iso_time(now));
+  json.text("user_id", current_user_id());
   json.number("high_water", high_water);
   json.number("confirmed", confirmed);
   json.raw("known", known ? "true" : "false");
+  json.text("challenge", new_challenge(client_id));
   json.text("schema", std::to_string(describe_view(client.epoch).schema_fingerprint));
   return json.done();
 }

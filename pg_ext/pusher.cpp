@@ -38,7 +38,8 @@ std::int64_t highest_number(const std::vector<PushItem>& items) {
 
 }  // namespace
 
-std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
+std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries,
+                                  const PushSignatures& signatures) {
   for (const PushEntry& entry : entries) {
     if (!author_.device && entry.mutation) author_.device = entry.mutation->device;
     PushItem item;
@@ -47,6 +48,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
     items_.push_back(std::move(item));
   }
   const ClientState client = claim_client(author_.client_id, author_.device);
+  if (client.signed_from) require_signatures_from(*client.signed_from, items_);
   answer_replays(author_.client_id, client, items_);
   inject_fault("push_claimed");
   prepare();
@@ -57,6 +59,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries) {
   store_clocks(author_.client_id, records_, clocks_);
   inject_fault("push_store");
   store_verdicts(author_.client_id, items_);
+  store_signatures(author_.client_id, client, signatures, items_);
   inject_fault("push_stored");
   const std::int64_t highest = highest_number(items_);
   if (highest > client.high_water) raise_high_water(author_.client_id, highest);

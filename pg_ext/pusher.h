@@ -17,6 +17,7 @@
 
 #include "pg_ext/mutation_applier.h"
 #include "pg_ext/push_item.h"
+#include "pg_ext/push_signatures.h"
 #include "pg_ext/record_loader.h"
 
 namespace objectos::server {
@@ -25,8 +26,9 @@ class Pusher {
  public:
   explicit Pusher(std::string client_id) { author_.client_id = std::move(client_id); }
 
-  // A push: one verdict per entry, in their order.
-  std::vector<Verdict> push(const std::vector<PushEntry>& entries);
+  // A push: one verdict per entry, in their order. The signatures stand.
+  std::vector<Verdict> push(const std::vector<PushEntry>& entries,
+                            const PushSignatures& signatures);
 
   // sync_resolve's write: one mutation of the caller, over whatever the record holds now. Not
   // remembered as a verdict.

@@ -7,6 +7,7 @@
 #include "pg_ext/conflict_store.h"
 #include "pg_ext/json_form.h"
 #include "pg_ext/push_rows.h"
+#include "pg_ext/push_signatures.h"
 #include "pg_ext/pusher.h"
 #include "pg_ext/record_loader.h"
 
@@ -91,6 +92,7 @@ Verdict resolve(const std::string& conflict_id, const std::string* resolution, c
 
 Datum answer(FunctionCall call, const std::string* resolution, const Json* values) {
   RowWriter writer(call);
+  require_proven_user();
   write_verdicts(writer, {resolve(argument_as_text(call, 0, UUIDOID), resolution, values)});
   return null_result(call);
 }

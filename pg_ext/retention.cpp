@@ -131,6 +131,11 @@ std::int64_t remove_passed(Spi& spi, const Checkpoint& low_water) {
                   " SET version = greatest(t.version, EXCLUDED.version), pruned_at = now()",
               params);
   inject_fault("prune_tombstones");
+  // Those whose log row is not there stay: sync_audit() names them.
+  spi.execute(std::string("DELETE FROM objectos_sync.signatures s USING objectos_sync.mutations m"
+                          " WHERE s.sequence = m.sequence AND") +
+                  passed_sql,
+              params);
   const Rows gone =
       spi.execute(std::string("DELETE FROM objectos_sync.mutations m WHERE") + passed_sql, params);
   return static_cast<std::int64_t>(gone.affected());

@@ -2,6 +2,7 @@
 
 #include "pg_ext/fault_points.h"
 #include "pg_ext/pg.h"
+#include "pg_ext/session_token.h"
 
 namespace objectos::server {
 
@@ -14,11 +15,12 @@ constexpr int minutes_a_day = 24 * 60;
 int client_retention = 30 * minutes_a_day;
 int sample_interval = 60 * 60;
 int tombstone_retention = 5 * 365 * minutes_a_day;
+int token_lifetime = 15 * 60;
 
 }  // namespace
 
-// All are for superusers: they decide what the log loses, and for whom. ALTER DATABASE … SET and
-// postgresql.conf both reach every backend.
+// All but the token are for superusers: they decide what the log loses, and for whom. ALTER
+// DATABASE … SET and postgresql.conf both reach every backend.
 void define_settings() {
   DefineCustomIntVariable(
       "objectos_sync.client_retention",
@@ -36,6 +38,16 @@ void define_settings() {
       "An older edit of the deleted record is told from one of a new record with its key.",
       &tombstone_retention, 5 * 365 * minutes_a_day, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, nullptr,
       nullptr, nullptr);
+  DefineCustomIntVariable("objectos_sync.token_lifetime", "How long the token of a login is good.",
+                          "A revoked key's tokens end with the transactions under way.",
+                          &token_lifetime, 15 * 60, 1, 24 * 60 * 60, PGC_SUSET, GUC_UNIT_S, nullptr,
+                          nullptr, nullptr);
+  // Whoever has a token may use it. Not shown by SHOW ALL: it is a secret while it is good.
+  DefineCustomStringVariable(
+      "objectos_sync.session_token", "The token of sync_login() that says who the session is.",
+      "Set it for a session or, behind a pooler, for a transaction; empty: the session's role.",
+      &session_token_setting, "", PGC_USERSET,
+      GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr, nullptr);
   DefineCustomStringVariable(
       "objectos_sync.inject_fault", "Debug aid: fail at a named point, as kind:point.",
       "Kinds are bad_alloc, exception, internal and error; empty means never.",
@@ -51,6 +63,9 @@ int client_retention_minutes() {
 }
 int sample_interval_seconds() {
   return sample_interval;
+}
+int token_lifetime_seconds() {
+  return token_lifetime;
 }
 int tombstone_retention_minutes() {
   return tombstone_retention;

@@ -13,6 +13,8 @@ namespace settings {
 int client_retention_minutes();
 // objectos_sync.sample_interval: a checkpoint of the server's own is stored this often.
 int sample_interval_seconds();
+// objectos_sync.token_lifetime: how long a login's token is good.
+int token_lifetime_seconds();
 // objectos_sync.tombstone_retention: how long a pruned delete is remembered by key and version.
 int tombstone_retention_minutes();
 

@@ -42,6 +42,15 @@ constexpr ErrorInfo table[error_count] = {
      ClientAction::stop},
     {ErrorCode::objects_enabled, "OS015", "objects_enabled",
      "the extension cannot be dropped while objects are enabled", false, ClientAction::report},
+    {ErrorCode::authentication_failed, "OS016", "authentication_failed",
+     "a signature or a login does not stand: wrong, unknown, revoked or expired key", false,
+     ClientAction::stop},
+    {ErrorCode::signature_required, "OS017", "signature_required",
+     "the server takes signed mutations only, of everybody or of this client", false,
+     ClientAction::stop},
+    {ErrorCode::invalid_session_token, "OS018", "invalid_session_token",
+     "the session's token is forged, expired, of a revoked key or of another database", true,
+     ClientAction::retry},
 };
 
 constexpr bool table_in_order() {

@@ -26,6 +26,9 @@ enum class ErrorCode {
   upgrade_required,           // OS013
   invalid_client,             // OS014
   objects_enabled,            // OS015
+  authentication_failed,      // OS016
+  signature_required,         // OS017
+  invalid_session_token,      // OS018
 };
 
 // What a client does when it meets the error.
@@ -47,7 +50,7 @@ struct ErrorInfo {
   ClientAction action;
 };
 
-inline constexpr int error_count = 16;
+inline constexpr int error_count = 19;
 
 // The row of the table for a code. Never fails.
 const ErrorInfo& error_info(ErrorCode code) noexcept;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/limits.h"
@@ -52,6 +53,8 @@ class Json {
   bool as_boolean() const noexcept { return boolean_; }
   // The string's content, or the number's digits; empty for other kinds.
   const std::string& text() const noexcept { return text_; }
+  // The same, moved out: the value is not to be looked at afterwards.
+  std::string take_text() noexcept { return std::move(text_); }
   // The number as int64; nothing if it is no number, has a fraction or exponent, or does not fit.
   std::optional<std::int64_t> as_integer() const noexcept;
 

@@ -73,6 +73,10 @@ inline constexpr std::int64_t leased_ids_max = 100'000;
 // Buckets that one question of a verification names; its answer has up to 256 sums for each.
 inline constexpr std::size_t digest_buckets_max = 4'096;
 
+// How old the challenge of a login may be, in seconds: a slow network's round trip many times over,
+// and short for whoever has listened.
+inline constexpr std::int64_t challenge_seconds_max = 60;
+
 // Steps in one answer of sync_history; each may hold two whole rows.
 inline constexpr std::int64_t history_steps_max = 1'000;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "protocol/errors.h"
 #include "protocol/json.h"
+#include "protocol/signed_payload.h"
 
 namespace objectos {
 
@@ -59,6 +61,7 @@ struct PushEntry {
   // The bytes a fingerprint is taken of: canonical_mutation(), or for a wrong one its canonical
   // JSON.
   std::string canonical;
+  std::optional<SignedMutation> signed_form;  // as it came, if it came signed
 };
 
 struct PushRequest {
@@ -143,12 +146,24 @@ Mutation decode_mutation(const Json& json);
 // One mutation as the server sends it: leniently, with `sequence` and `tag`; "" for a missing id.
 Mutation decode_pulled_mutation(const Json& json);
 
-// The array of sync_push. Throws OS005 if the text is not JSON, OS006 if it is no array, an element
-// is no object or lacks a usable id, OS007 for sizes. Other faults are carried in the entries.
-std::vector<PushEntry> decode_push(std::string_view text);
+// Looks at all signed mutations of a push before a byte of a payload is parsed; throws unless every
+// one of them is good.
+using SignatureCheck = std::function<void(const std::string& client_id,
+                                          const std::vector<const SignedMutation*>& mutations)>;
+
+// The array of sync_push: mutations, as they are or in their signed form. Throws OS005 if the text
+// or a payload is not JSON, OS006 if it is no array, an element is no object or lacks a usable id,
+// OS007 for sizes; OS016 for signed ones where there is no check. Other faults are carried in the
+// entries.
+std::vector<PushEntry> decode_push(std::string_view text, const std::string& client_id = {},
+                                   const SignatureCheck& check = {});
 
 // The whole PushRequest of sync_push_request. As decode_push; client_id is required.
-PushRequest decode_push_request(std::string_view text);
+PushRequest decode_push_request(std::string_view text, const SignatureCheck& check = {});
+
+// A JSON value of the form {"key_id", "signature", "payload"}, all three texts: taken out of it.
+// Nothing if it has none of the three; OS006 if it is neither the one form nor the other.
+std::optional<SignedMutation> take_signed(Json& json);
 
 Ack decode_ack(std::string_view text);
 PullResponse decode_pull_response(std::string_view text);

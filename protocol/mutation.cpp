@@ -172,7 +172,35 @@ PushEntry decode_entry(Json& json, std::size_t index) {
   return entry;
 }
 
-std::vector<PushEntry> decode_entries(Json& array) {
+// The payload's mutation. Without a number nothing would tell a replay from it for ever.
+PushEntry decode_signed(SignedMutation& signed_form, std::size_t index) {
+  Json json = parse_json(signed_form.payload);
+  PushEntry entry = decode_entry(json, index);
+  if (!entry.client_sequence) {
+    throw ProtocolError(ErrorCode::invalid_mutation, "a signed mutation has no client_sequence",
+                        "Mutation " + entry.id + ".", "Number what is signed, from 1 on.",
+                        "client_sequence");
+  }
+  entry.signed_form = std::move(signed_form);
+  return entry;
+}
+
+void check_signatures(const std::string& client_id,
+                      const std::vector<std::optional<SignedMutation>>& forms,
+                      const SignatureCheck& check) {
+  std::vector<const SignedMutation*> signed_ones;
+  for (const auto& form : forms) {
+    if (form) signed_ones.push_back(&*form);
+  }
+  if (signed_ones.empty()) return;
+  if (!check) {
+    throw ProtocolError(ErrorCode::authentication_failed, "signatures are not checked here");
+  }
+  check(client_id, signed_ones);
+}
+
+std::vector<PushEntry> decode_entries(Json& array, const std::string& client_id,
+                                      const SignatureCheck& check) {
   if (!array.is_array()) {
     throw ProtocolError(ErrorCode::invalid_mutation, "mutations must be an array", {},
                         "Send [mutation, …].", "mutations");
@@ -183,9 +211,15 @@ std::vector<PushEntry> decode_entries(Json& array) {
                             std::to_string(limits::mutations_per_push_max) + ".",
                         "Send them in several pushes.", "mutations");
   }
+  std::vector<std::optional<SignedMutation>> forms;
+  forms.reserve(array.items().size());
+  for (Json& item : array.items()) forms.push_back(take_signed(item));
+  check_signatures(client_id, forms, check);
   std::vector<PushEntry> entries;
-  entries.reserve(array.items().size());
-  for (Json& item : array.items()) entries.push_back(decode_entry(item, entries.size()));
+  entries.reserve(forms.size());
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    entries.push_back(forms[i] ? decode_signed(*forms[i], i) : decode_entry(array.items()[i], i));
+  }
   return entries;
 }
 
@@ -215,12 +249,30 @@ Mutation decode_pulled_mutation(const Json& json) {
   return mutation;
 }
 
-std::vector<PushEntry> decode_push(std::string_view text) {
-  Json json = parse_json(text);
-  return decode_entries(json);
+std::optional<SignedMutation> take_signed(Json& json) {
+  if (!json.is_object() || json.find("id") || !json.find("payload")) return std::nullopt;
+  require_known_keys(json, {"key_id", "signature", "payload"});
+  SignedMutation form;
+  for (const auto& [name, part] : {std::pair{"key_id", &form.key_id},
+                                   {"signature", &form.signature},
+                                   {"payload", &form.payload}}) {
+    if (!json.find(name)) refuse_field(json, name, "is missing");
+    for (auto& member : json.members()) {
+      if (member.name != name) continue;
+      if (!member.value.is_string()) refuse_field(json, name, "must be a string");
+      *part = member.value.take_text();
+    }
+  }
+  return form;
 }
 
-PushRequest decode_push_request(std::string_view text) {
+std::vector<PushEntry> decode_push(std::string_view text, const std::string& client_id,
+                                   const SignatureCheck& check) {
+  Json json = parse_json(text);
+  return decode_entries(json, client_id, check);
+}
+
+PushRequest decode_push_request(std::string_view text, const SignatureCheck& check) {
   Json json = parse_json(text);
   require_object(json, "request");
   require_known_keys(json, {"client_id", "last_sync", "checkpoint", "confirmed", "mutations"});
@@ -231,7 +283,7 @@ PushRequest decode_push_request(std::string_view text) {
   request.confirmed = integer_field(json, "confirmed");
   if (!json.find("mutations")) refuse_field(json, "mutations", "is missing");
   for (auto& [name, value] : json.members()) {
-    if (name == "mutations") request.entries = decode_entries(value);
+    if (name == "mutations") request.entries = decode_entries(value, request.client_id, check);
   }
   return request;
 }

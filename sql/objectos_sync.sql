@@ -2,7 +2,7 @@
 --
 -- Tables live in the schema objectos_sync and belong to the extension's owner; nobody else reads them. Functions live
 -- in the schema the extension is installed into. Sections: tables, shared, enabling, capture, pull, push,
--- operating, rights.
+-- identity, operating, rights.
 \echo Use "CREATE EXTENSION objectos_sync" to load this file. \quit
 
 -- === tables =======================================================================================
@@ -18,7 +18,8 @@ CREATE TABLE objectos_sync.state (
   -- How far the log is pruned: a checkpoint's text (protocol/low_water.h); none: never yet.
   low_water text,
   low_water_taken_at timestamptz,
-  pruned_at timestamptz
+  pruned_at timestamptz,
+  require_signatures boolean NOT NULL DEFAULT false
 );
 INSERT INTO objectos_sync.state (secret)
   SELECT sha256(string_agg(uuid_send(gen_random_uuid()), ''::bytea)) FROM generate_series(1, 4);
@@ -100,8 +101,32 @@ CREATE TABLE objectos_sync.clients (
   confirmed bigint NOT NULL DEFAULT 0,
   checkpoint text,
   last_seen timestamptz NOT NULL DEFAULT now(),
-  forgotten_at timestamptz
+  forgotten_at timestamptz,
+  signed_from bigint -- the client_sequence from which on it has signed: unsigned ones are refused
 );
+
+-- What users sign with. Written without statements, read by no role but the owner, and in no dump.
+CREATE TABLE objectos_sync.keys (
+  key_id uuid PRIMARY KEY,
+  user_id text NOT NULL,
+  device text,
+  secret bytea NOT NULL,
+  created_at timestamptz NOT NULL,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  replaced_by uuid
+);
+
+-- The signed form of mutations in the log, by its sequence. Written in bulk, pruned with the log.
+CREATE TABLE objectos_sync.signatures (
+  sequence bigint NOT NULL,
+  client_id text NOT NULL,
+  key_id uuid NOT NULL,
+  epoch uuid NOT NULL,
+  signature bytea NOT NULL,
+  payload text NOT NULL
+);
+CREATE INDEX signatures_sequence ON objectos_sync.signatures (sequence) WITH (deduplicate_items = off);
 
 CREATE TABLE objectos_sync.verdicts (
   client_id text NOT NULL,
@@ -169,8 +194,9 @@ CREATE INDEX tombstones_pruned_at ON objectos_sync.tombstones (pruned_at);
 
 -- === shared =======================================================================================
 CREATE FUNCTION sync_user_id() RETURNS text
-  LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'objectos_sync_user_id';
-COMMENT ON FUNCTION sync_user_id() IS 'the user that sync acts for: the current role';
+  LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'objectos_sync_user_id';
+COMMENT ON FUNCTION sync_user_id()
+  IS 'the user that sync acts for: whose signed push it is, whose token the session has, or the current role';
 
 CREATE FUNCTION objectos_sync.json_form(value anyelement) RETURNS text
   LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'objectos_json_form';
@@ -413,6 +439,49 @@ CREATE FUNCTION sync_resolve(conflict_id uuid, "values" jsonb) RETURNS TABLE(
   LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_resolve_values';
 COMMENT ON FUNCTION sync_resolve(uuid, jsonb) IS 'end a conflict with values of the caller''s own';
 
+-- === identity =====================================================================================
+CREATE FUNCTION sync_create_key(user_id text, device text DEFAULT NULL, valid_for interval DEFAULT NULL)
+  RETURNS TABLE(key_id uuid, secret text, expires_at timestamptz)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_create_key'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_create_key(text, text, interval)
+  IS 'a key for a user; its secret is told this once';
+
+CREATE FUNCTION sync_rotate_key(key_id uuid, grace interval DEFAULT '7 days', valid_for interval DEFAULT NULL)
+  RETURNS TABLE(key_id uuid, secret text, expires_at timestamptz)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_rotate_key'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_rotate_key(uuid, interval, interval)
+  IS 'a new key for the same user and device; the old one is good for the grace';
+
+CREATE FUNCTION sync_revoke_key(key_id uuid) RETURNS boolean
+  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_revoke_key'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_revoke_key(uuid) IS 'end a key at once; false if there is none to end';
+
+CREATE FUNCTION sync_keys() RETURNS TABLE(key_id uuid, user_id text, device text, created_at timestamptz,
+    expires_at timestamptz, revoked_at timestamptz, replaced_by uuid)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_keys'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_keys() IS 'all keys, without their secrets';
+
+CREATE FUNCTION sync_challenge(client_id text) RETURNS text
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_challenge'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_challenge(text) IS 'what a client signs to log in; good for a minute';
+
+CREATE FUNCTION sync_login(client_id text, key_id text, challenge text, proof text) RETURNS text
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_login'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_login(text, text, text, text)
+  IS 'a token for the setting objectos_sync.session_token, for a challenge signed with a key';
+
+CREATE FUNCTION sync_require_signatures(required boolean) RETURNS boolean
+  LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE objectos_sync.state SET require_signatures = required RETURNING require_signatures;
+$$;
+COMMENT ON FUNCTION sync_require_signatures(boolean) IS 'whether pushes that are not signed are turned away';
+
 -- === operating ====================================================================================
 CREATE FUNCTION sync_prune(older_than interval DEFAULT '30 days') RETURNS bigint
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_prune'
@@ -516,6 +585,11 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
     UNION ALL SELECT 33, 'verdicts', (SELECT count(*) FROM objectos_sync.verdicts)::text, 'verdicts', NULL, NULL
     UNION ALL SELECT 34, 'conflicts_open', (SELECT count(*) FROM objectos_sync.conflicts WHERE status = 'open')::text,
            'conflicts', NULL, NULL
+    UNION ALL SELECT 35, 'signatures_required', CASE WHEN require_signatures THEN 'on' ELSE 'off' END, NULL, NULL, NULL
+      FROM state
+    UNION ALL SELECT 36, 'keys', (SELECT count(*) FROM objectos_sync.keys
+                                   WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()))::text,
+           'keys', NULL, NULL
     UNION ALL SELECT 40, 'oldest_writer_seconds', coalesce(seconds, 0)::text, 'seconds',
            CASE WHEN seconds > 3600 THEN 'a transaction of process ' || pid || ' writes for over an hour' END,
            'Its mutations come late; end it, or set idle_in_transaction_session_timeout.' FROM oldest
@@ -558,7 +632,7 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
        'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
        'sync_resolve', 'sync_objects', 'sync_clients', 'sync_fork', 'sync_reserve_ids', 'sync_digest',
        'sync_digest_buckets', 'sync_digest_records',
-       'sync_records', 'sync_history');
+       'sync_records', 'sync_history', 'sync_challenge', 'sync_login');
   END;
 COMMENT ON FUNCTION objectos_sync.client_functions() IS 'what sync_grant() lets a role call';
 
