@@ -33,17 +33,14 @@ int watch_file(const Arguments&, SyncEngine& engine, Output& output) {
   auto statuses = engine.on_status([&](const Status& status) { output.event(status); });
   engine.start();
   const timespec second{1, 0};
-  Status last;
-  do {
-    if (sigtimedwait(&ending, nullptr, &second) > 0) {
-      engine.stop();
-      return kOk;
-    }
-    last = engine.status();
-  } while (last.phase != Phase::stopped);
+  while (sigtimedwait(&ending, nullptr, &second) <= 0) {
+    if (engine.status().phase != Phase::stopped) continue;
+    // The loop ends on what a person must mend. Once more, for its error with detail and hint.
+    engine.sync_now();
+    engine.start();
+  }
   engine.stop();
-  throw Error(ErrorClass::auth, "watch_ended", "The sync loop has ended.",
-              last.last_error.value_or(""), "Run objectos-sync doctor on the file.");
+  return kOk;
 }
 
 }  // namespace objectos::cli

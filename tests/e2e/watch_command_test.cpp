@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "doctest/doctest.h"
+#include "objectos/sync_engine.h"
 #include "tests/e2e/replica.h"
 
 using namespace e2e;
@@ -42,4 +43,56 @@ TEST_CASE("the watch command prints the changes of both sides until it is interr
   CHECK(ended.code == 0);
   CHECK(ended.signal == 0);
   CHECK(command("watch " + shell_quoted(world.directory.file("none.db"))).code == 5);
+}
+
+TEST_CASE("watch ends with the error when the connection string can never work") {
+  Synced world;
+  world.server.exec(
+      "CREATE TABLE contacts (id text PRIMARY KEY, name text); SELECT sync_enable('contacts')");
+  REQUIRE(world.clone().code == 0);
+  struct Wrong {
+    std::string server;
+    std::string code;
+    int exit_code;
+  };
+  const std::string there = std::string("host=") + std::getenv("PGHOST");
+  for (const Wrong& wrong : {
+           Wrong{there + " user=" + std::getenv("PGUSER") + " dbname=no_such_database", "3D000", 1},
+           Wrong{there + " user=no_such_role dbname=postgres", "28000", 6},
+           Wrong{"host=/tmp prot=5432", "bad_conninfo", 1},
+       }) {
+    CAPTURE(wrong.server);
+    const Ended ended = shell("timeout -s KILL 20 " + program() + " watch " + world.file +
+                              " --json --server " + shell_quoted(wrong.server));
+    CHECK(ended.code == wrong.exit_code);
+    CHECK_MESSAGE(ended.output.find("\"" + wrong.code + "\"") != std::string::npos, ended.output);
+  }
+}
+
+TEST_CASE("a database that is gone for a while ends the loop of no engine that has synced") {
+  Synced world;
+  world.server.exec(
+      "CREATE TABLE contacts (id text PRIMARY KEY, name text); SELECT sync_enable('contacts')");
+  REQUIRE(world.clone().code == 0);
+  objectos::Options options;
+  options.database = world.phone;
+  options.timing.interval = std::chrono::milliseconds(20);
+  options.timing.backoff_first = options.timing.backoff_max = std::chrono::milliseconds(20);
+  objectos::SyncEngine engine(options);
+  engine.start();
+  REQUIRE(engine.wait_until_synced(std::chrono::seconds(20)));
+  world.server.rename_away(true);
+  const auto failed_with = [&](const std::string& code) {
+    for (int i = 0; i < 2'000; i++) {
+      const objectos::Status status = engine.status();
+      if (status.last_error_code == code && status.failures >= 3) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  CHECK(failed_with("3D000"));
+  CHECK(engine.status().last_error_class == "usage");
+  CHECK(engine.status().phase != objectos::Phase::stopped);
+  world.server.rename_away(false);
+  CHECK(engine.wait_until_synced(std::chrono::seconds(20)));
 }

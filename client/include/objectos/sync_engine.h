@@ -133,7 +133,8 @@ class SyncEngine {
   SyncResult clone();
 
   // Starts the background loop: at once, then every `interval`, with backoff after failures.
-  // Stops by itself on auth, fork and upgrade errors (see Status::last_error). Idempotent.
+  // Stops by itself on auth, fork and upgrade errors, and on usage errors (no such database, say)
+  // until one of its syncs has ended well: see Status::last_error. Idempotent.
   void start();
   // Ends the loop in whatever phase it is, cancels a running exchange, tells what is left to tell
   // and returns when the engine's threads are gone. What was committed stays, the rest is done

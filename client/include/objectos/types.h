@@ -63,6 +63,8 @@ struct Status {
   std::string epoch;
   std::string last_sync;  // ISO 8601, UTC; empty: never
   std::optional<std::string> last_error;
+  std::string last_error_class;     // error_class_name() of it, empty: no error
+  std::string last_error_code;      // its Error::code()
   std::int64_t failures = 0;        // failed attempts in a row
   std::int64_t retry_delay_ms = 0;  // pause before the next attempt after a failure
   std::vector<std::string> objects;

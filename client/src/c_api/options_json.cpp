@@ -26,6 +26,11 @@ int whole(const JsonMember& member) {
   return static_cast<int>(*number);
 }
 
+bool truth(const JsonMember& member) {
+  if (!member.value.is_boolean()) refuse("Option \"" + member.name + "\" must be true or false.");
+  return member.value.as_boolean();
+}
+
 Frames frames(const JsonMember& member) {
   const std::string value = text(member);
   if (value == "auto") return Frames::automatic;
@@ -41,7 +46,7 @@ Delivery delivery(const JsonMember& member) {
   refuse("Option \"delivery\" takes thread or poll.");
 }
 
-bool take_text(Options& options, const JsonMember& member) {
+bool take_word(Options& options, const JsonMember& member) {
   if (member.name == "database")
     options.database = text(member);
   else if (member.name == "server")
@@ -52,6 +57,8 @@ bool take_text(Options& options, const JsonMember& member) {
     options.frames = frames(member);
   else if (member.name == "delivery")
     options.delivery = delivery(member);
+  else if (member.name == "fold")
+    options.fold = truth(member);
   else
     return false;
   return true;
@@ -98,7 +105,7 @@ Options options_from_json(const std::string& source) {
   if (!json.is_object()) refuse("The options must be a JSON object.");
   Options options;
   for (const JsonMember& member : json.members()) {
-    if (take_text(options, member) || take_number(options, member)) continue;
+    if (take_word(options, member) || take_number(options, member)) continue;
     refuse("There is no option \"" + member.name + "\".");
   }
   return options;

@@ -142,6 +142,15 @@ bool SyncEngine::Impl::pause(std::int64_t milliseconds) {
   return !stopping_;
 }
 
+// What a person must mend. A wrong option (no such database, say) is that until a sync has ended
+// well; after that the server has changed, and may change back: a database is gone while it is
+// restored.
+bool SyncEngine::Impl::ends_loop(ErrorClass kind) {
+  std::lock_guard lock(state_mutex_);
+  if (kind == ErrorClass::usage) return !synced_once_;
+  return kind == ErrorClass::auth || kind == ErrorClass::fork || kind == ErrorClass::upgrade;
+}
+
 // One sync of the loop and the pause after it. False: an error that the loop cannot mend.
 bool SyncEngine::Impl::sync_in_loop(std::int64_t& delay_ms) {
   try {
@@ -156,8 +165,7 @@ bool SyncEngine::Impl::sync_in_loop(std::int64_t& delay_ms) {
       std::lock_guard lock(state_mutex_);
       delay_ms = retry_delay_ms_ = backoff_.next_delay_ms(options_.timing.random());
     }
-    ErrorClass kind = error.error_class();
-    return kind != ErrorClass::auth && kind != ErrorClass::fork && kind != ErrorClass::upgrade;
+    return !ends_loop(error.error_class());
   } catch (const std::exception& error) {  // bad_alloc: told, and tried again
     log(LogLevel::error, error.what());
     delay_ms = options_.timing.backoff_first.count();

@@ -124,7 +124,7 @@ void SyncEngine::Impl::note_result(const Error* error) {
       last_error_.reset();
       online_ = true;
     } else {
-      last_error_ = error->message();
+      last_error_ = *error;
       if (error->error_class() == ErrorClass::transient) online_ = false;
     }
   }
@@ -230,6 +230,7 @@ SyncResult SyncEngine::Impl::sync(bool push, bool pull) {
   {
     std::lock_guard lock(state_mutex_);
     if (push && pull) last_good_sync_ = std::max(last_good_sync_, number);
+    synced_once_ = true;
   }
   wake_.notify_all();
   return result;
@@ -353,7 +354,11 @@ void SyncEngine::Impl::describe_engine(Status& status) {
   if (loop_waiting_ && status.phase == Phase::idle)
     status.phase = paused_ ? Phase::paused : Phase::waiting;
   status.online = online_;
-  status.last_error = last_error_;
+  if (last_error_) {
+    status.last_error = last_error_->message();
+    status.last_error_class = error_class_name(last_error_->error_class());
+    status.last_error_code = last_error_->code();
+  }
   status.failures = backoff_.failures();
   status.retry_delay_ms = retry_delay_ms_;
 }

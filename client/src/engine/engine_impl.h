@@ -113,6 +113,7 @@ class SyncEngine::Impl {
   void send_decision(const std::string& conflict_id, const Decision& decision);
   void run_loop();
   bool sync_in_loop(std::int64_t& delay_ms);
+  bool ends_loop(ErrorClass kind);
   bool pause(std::int64_t milliseconds);
   void wait_in_pause(std::unique_lock<std::mutex>& lock, std::int64_t milliseconds);
   bool edits_are_due();
@@ -151,7 +152,7 @@ class SyncEngine::Impl {
   std::mutex state_mutex_;
   std::condition_variable wake_;
   Progress progress_;
-  std::optional<std::string> last_error_;
+  std::optional<Error> last_error_;
   bool online_ = false;
   bool loop_waiting_ = false;
   bool loop_running_ = false;
@@ -161,6 +162,7 @@ class SyncEngine::Impl {
   std::int64_t retry_delay_ms_ = 0;
   std::int64_t syncs_begun_ = 0;
   std::int64_t last_good_sync_ = 0;  // the number of the newest sync that ended well
+  bool synced_once_ = false;         // by this engine: its options and its server are right
   Backoff backoff_;
   std::mutex lifecycle_mutex_;  // start() and stop(): who makes and joins loop_
   std::atomic<std::thread::id> loop_thread_{};

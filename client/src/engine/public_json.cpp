@@ -61,6 +61,8 @@ Json to_json(const Status& status) {
   json.set("client_id", text_or_null(status.client_id));
   json.set("epoch", text_or_null(status.epoch));
   json.set("last_error", text_or_null(status.last_error.value_or("")));
+  json.set("last_error_class", text_or_null(status.last_error_class));
+  json.set("last_error_code", text_or_null(status.last_error_code));
   json.set("failures", Json::integer(status.failures));
   json.set("retry_delay_ms", Json::integer(status.retry_delay_ms));
   Json objects = Json::array();
