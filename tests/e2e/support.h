@@ -43,17 +43,6 @@ class Server {
     PQreset(connection_);
     PQreset(admin_);
   }
-  // The database is not there under its name, or is again; nobody stays connected.
-  void rename_away(bool away) {
-    const std::string other = name_ + "_away";
-    const std::string& present = away ? name_ : other;
-    PQfinish(connection_);
-    connection_ = nullptr;
-    run(admin_, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" +
-                    present + "'");
-    run(admin_, "ALTER DATABASE " + present + " RENAME TO " + (away ? other : name_));
-    if (!away) connection_ = connect(name_);
-  }
   // The first value of the first row, or "".
   std::string exec(const std::string& sql) { return run(connection_, sql); }
   std::string conninfo() const {

@@ -45,6 +45,65 @@ TEST_CASE("the watch command prints the changes of both sides until it is interr
   CHECK(command("watch " + shell_quoted(world.directory.file("none.db"))).code == 5);
 }
 
+// The database is not there under its name, or is again; nobody stays connected.
+void rename_database(Server& server, bool away) {
+  const std::string conninfo = server.conninfo();
+  const std::string name = conninfo.substr(conninfo.rfind("dbname=") + 7), other = name + "_away";
+  const std::string& present = away ? name : other;
+  const Ended done =
+      shell("psql -X -q -v ON_ERROR_STOP=1 -d postgres -c \"SELECT pg_terminate_backend(pid) FROM "
+            "pg_stat_activity WHERE datname = '" +
+            present + "'\" -c 'ALTER DATABASE " + present + " RENAME TO " +
+            (away ? other : name) + "'");
+  REQUIRE_MESSAGE(done.code == 0, done.output);
+  if (!away) server.reconnect();
+}
+
+// `watch` in a process of its own, which has synced the file.
+struct Watched : Synced {
+  std::string printed = directory.file("printed"), pid = shell_quoted(directory.file("pid"));
+  std::thread watching;
+
+  Watched() {
+    server.exec(
+        "CREATE TABLE contacts (id text PRIMARY KEY, name text); SELECT sync_enable('contacts');"
+        "INSERT INTO contacts VALUES ('1', 'A.')");
+    REQUIRE(clone().code == 0);
+    watching = std::thread([this] {
+      command("watch " + file + " --json > " + shell_quoted(printed), {}, "echo $$ > " + pid + "; ");
+    });
+    server.exec("UPDATE contacts SET name = 'Ada'");
+    CHECK(comes(printed, "\"event\":\"change\""));
+  }
+  ~Watched() {
+    shell("kill -INT $(cat " + pid + ")");
+    watching.join();
+  }
+};
+
+TEST_CASE("what only reads works beside a running watch; what must be the engine says who is it") {
+  Watched world;
+  const std::string file = world.file + " --json";
+  for (const std::string& arguments :
+       {"status " + file, "pending " + file, "rejections " + file, "conflicts " + file,
+        "history " + file, "log " + file + " contacts 1", "diff " + file,
+        "verify --local " + file}) {
+    CAPTURE(arguments);
+    const Ended ended = command(arguments);
+    CHECK_MESSAGE(ended.code == 0, ended.output);
+  }
+  const std::string seen = command("doctor " + file).output;  // the server's own troubles aside
+  CHECK(seen.find("\"file\"") != std::string::npos);
+  CHECK(seen.find("file_busy") == std::string::npos);
+  CHECK(command("log " + world.file + " contacts 1").output.find("Ada") != std::string::npos);
+  for (const std::string verb : {"sync ", "verify ", "verify --repair ", "detach "}) {
+    CAPTURE(verb);
+    const Ended ended = command(verb + file);
+    CHECK(ended.code == 5);
+    CHECK_MESSAGE(ended.output.find("\"file_busy\"") != std::string::npos, ended.output);
+  }
+}
+
 TEST_CASE("watch ends with the error when the connection string can never work") {
   Synced world;
   world.server.exec(
@@ -81,7 +140,7 @@ TEST_CASE("a database that is gone for a while ends the loop of no engine that h
   objectos::SyncEngine engine(options);
   engine.start();
   REQUIRE(engine.wait_until_synced(std::chrono::seconds(20)));
-  world.server.rename_away(true);
+  rename_database(world.server, true);
   const auto failed_with = [&](const std::string& code) {
     for (int i = 0; i < 2'000; i++) {
       const objectos::Status status = engine.status();
@@ -93,6 +152,6 @@ TEST_CASE("a database that is gone for a while ends the loop of no engine that h
   CHECK(failed_with("3D000"));
   CHECK(engine.status().last_error_class == "usage");
   CHECK(engine.status().phase != objectos::Phase::stopped);
-  world.server.rename_away(false);
+  rename_database(world.server, false);
   CHECK(engine.wait_until_synced(std::chrono::seconds(20)));
 }

@@ -8,6 +8,7 @@
 #include "engine/given_values.h"
 #include "engine/public_forms.h"
 #include "engine/translated.h"
+#include "transport/conninfo.h"
 #include "transport/pg_transport.h"
 
 namespace objectos {
@@ -155,7 +156,8 @@ LocalDatabase& SyncEngine::Impl::database() {
 Transport& SyncEngine::Impl::transport() {
   if (!transport_) {
     std::string server = options_.server;
-    if (server.empty()) server = database().state().server;
+    // Without the engine lock: asking the server something goes beside another engine.
+    if (server.empty()) server = open_beside()->state().server;
     if (server.empty()) no_server();
     auto made = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
     std::lock_guard lock(transport_mutex_);

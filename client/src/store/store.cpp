@@ -2,7 +2,6 @@
 #include "store.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,7 +87,6 @@ Store::~Store() {
   sqlite3_close_v2(database_);
   // Left as a sign that a clone was begun; what it holds is of no use.
   if (beside_) (void)!::truncate(beside(path_).c_str(), 0);
-  if (lock_file_ >= 0) ::close(lock_file_);
 }
 
 void Store::open_file(const std::string& file, int flags) {
@@ -124,6 +122,11 @@ void Store::connect(const std::string& path, Mode mode, bool may_create) {
     throw StoreError(StoreErrorKind::newer_format, path + " was written by a newer version", {},
                      "Install that version.");
   if (mode == Mode::engine) take_engine_lock(path);
+  // Another engine may have detached it while this one waited at the door.
+  if (lock_ && owner == application_id && pragma(database_, "application_id") != owner) {
+    leave_no_lock();
+    refuse_foreign(path);
+  }
   serve();
   // One connection checkpoints: several at once could damage the WAL in SQLite before 3.51.3.
   if (mode == Mode::tool) run_sql(database_, "PRAGMA wal_autocheckpoint=0");
@@ -132,17 +135,7 @@ void Store::connect(const std::string& path, Mode mode, bool may_create) {
 void Store::take_engine_lock(const std::string& path) {
   if (database_ != nullptr && sqlite3_db_readonly(database_, "main") == 1)
     throw StoreError(StoreErrorKind::read_only, path + " is read-only");
-  lock_file_ = ::open((path + "-engine-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_file_ < 0 && errno == ENOSPC)
-    throw StoreError(StoreErrorKind::disk_full, "the local database could not be written");
-  if (lock_file_ < 0 && (errno == ENOENT || errno == ENOTDIR))
-    throw StoreError(StoreErrorKind::not_found, "the directory of " + path + " is not there", {},
-                     "Make the directory first, or name a file elsewhere.");
-  if (lock_file_ < 0)
-    throw StoreError(StoreErrorKind::read_only, "cannot write beside " + path, strerror(errno));
-  if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0)
-    throw StoreError(StoreErrorKind::locked, "another engine has " + path + " open", {},
-                     "Only one engine may sync a file at a time: stop the other one.");
+  lock_.emplace(path);
 }
 
 void Store::serve() {
@@ -311,6 +304,7 @@ void LocalDatabase::detach(const std::string& path) {
   run_sql(store.database(), drop_history_tables_sql);
   run_sql(store.database(), "PRAGMA application_id=0; PRAGMA user_version=0;");
   transaction.commit();
+  store.leave_no_lock();
 }
 
 RowWriter& Store::writer(const std::string& name) const {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "engine_lock.h"
 #include "row_writer.h"
 
 namespace objectos {
@@ -111,6 +112,7 @@ class Store : public LocalDatabase {
   // Outside a transaction: a file that was made beside its place goes to the disk and under its
   // name. Nothing when it is there already.
   void publish();
+  void leave_no_lock() noexcept { lock_->leave_nothing(); }  // an engine's
   void follow_at_open();
   // Within a transaction: the app's indexes and triggers that were made since.
   void follow_indexes();
@@ -166,7 +168,7 @@ class Store : public LocalDatabase {
   std::string path_;
   bool beside_ = false;  // database_ is path_ + "-cloning"
   bool bulk_ = false;
-  int lock_file_ = -1;
+  std::optional<EngineLock> lock_;  // let go when the database is closed
   std::vector<LocalObject> objects_;
   std::set<std::pair<std::string, std::string>> rebased_;  // to be checked
   int64_t schema_loaded_ = -1;  // SQLite's schema_version when the objects were read

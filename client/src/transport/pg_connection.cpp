@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/error_classes.h"
+#include "transport/silence.h"
 
 namespace objectos {
 
@@ -79,15 +80,13 @@ bool PgConnection::open() {
     if (PQstatus(connection_) == CONNECTION_OK) return false;
   }
   close();
-  const char* keywords[] = {
-      "fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval",
-      "keepalives_count",          "dbname",     "client_encoding", nullptr};
-  const char* values[] = {"objectos-sync",   "1",    "30",   "10", "3",
-                          conninfo_.c_str(), "UTF8", nullptr};
+  const char* keywords[] = {"fallback_application_name", "dbname", "client_encoding", nullptr};
+  const char* values[] = {"objectos-sync", conninfo_.c_str(), "UTF8", nullptr};
   connection_ = PQconnectStartParams(keywords, values, 1);
   if (connection_ == nullptr) throw std::bad_alloc();
   PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
   wait_connected();
+  limit_silence(connection_);
   PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
   PQsetNoticeProcessor(
       connection_, [](void*, const char*) {}, nullptr);

@@ -2,69 +2,20 @@
 
 #include <libpq-fe.h>
 
-#include <cstring>
-
 #include "engine/error_classes.h"
 #include "protocol/frame.h"
+#include "transport/answer_rows.h"
 #include "transport/frame_messages.h"
+#include "transport/conninfo.h"
 #include "transport/pg_connection.h"
 
 namespace objectos {
 
 namespace {
 
-std::optional<std::string> text_at(const PGresult* r, int row, int column) {
-  if (PQgetisnull(r, row, column) != 0) return std::nullopt;
-  return std::string(PQgetvalue(r, row, column),
-                     static_cast<std::size_t>(PQgetlength(r, row, column)));
-}
-
-std::optional<std::int64_t> number_at(const PGresult* r, int row, int column) {
-  if (PQgetisnull(r, row, column) != 0) return std::nullopt;
-  return std::strtoll(PQgetvalue(r, row, column), nullptr, 10);
-}
-
-bool true_at(const PGresult* r, int row, int column) {
-  return PQgetisnull(r, row, column) == 0 && PQgetvalue(r, row, column)[0] == 't';
-}
-
-constexpr const char* kVerdictColumns =
-    "mutation_id, status, duplicate, version, sequence, reason, resolution, server_version, "
-    "client_version, detail";
-
-VerdictRow verdict_at(const PGresult* r, int row) {
-  VerdictRow verdict;
-  verdict.mutation_id = text_at(r, row, 0).value_or("");
-  verdict.status = text_at(r, row, 1).value_or("");
-  verdict.duplicate = true_at(r, row, 2);
-  verdict.version = number_at(r, row, 3);
-  verdict.sequence = number_at(r, row, 4);
-  verdict.reason = text_at(r, row, 5);
-  verdict.resolution = text_at(r, row, 6);
-  verdict.server_version = number_at(r, row, 7);
-  verdict.client_version = number_at(r, row, 8);
-  verdict.detail = text_at(r, row, 9);
-  return verdict;
-}
-
-std::string_view view_at(const PGresult* r, int row, int column) {
-  return {PQgetvalue(r, row, column), static_cast<std::size_t>(PQgetlength(r, row, column))};
-}
-
 // As bigint takes the 64 bits.
 std::string signed_text(std::uint64_t bits) {
   return std::to_string(static_cast<std::int64_t>(bits));
-}
-
-Digest digest_at(const PGresult* r, int row, int column) {
-  if (const auto digest = parse_digest(view_at(r, row, column))) return *digest;
-  throw Error(ErrorClass::upgrade, "unexpected_answer",
-              "The server gave a digest this version does not know.");
-}
-
-// Two columns: records, digest.
-BucketSum sum_at(const PGresult* r, int row, int column) {
-  return {number_at(r, row, column).value_or(0), digest_at(r, row, column + 1)};
 }
 
 std::string array_literal(const std::vector<std::string>& texts) {
@@ -79,46 +30,6 @@ std::string array_literal(const std::vector<std::string>& texts) {
   }
   return literal + "}";
 }
-
-HistoryEntry history_at(const PGresult* r, int row) {
-  HistoryEntry entry;
-  entry.sequence = number_at(r, row, 0).value_or(0);
-  entry.version = number_at(r, row, 1);
-  std::string* const texts[] = {&entry.operation, &entry.user_id,     &entry.client_id,
-                                &entry.device,    &entry.mutation_id, &entry.timestamp,
-                                &entry.data,      &entry.original};
-  int column = 2;
-  for (std::string* text : texts) *text = text_at(r, row, column++).value_or("");
-  return entry;
-}
-
-class PgPage final : public PullPage {
- public:
-  static constexpr const char* columns =
-      "kind, id, object, record_id, operation, data, version, tag, checkpoint, has_more";
-
-  explicit PgPage(PgResult result) : result_(std::move(result)) {}
-  std::size_t size() const override { return static_cast<std::size_t>(PQntuples(result_.get())); }
-  PullRow row(std::size_t index) const override {
-    const PGresult* r = result_.get();
-    const int at = static_cast<int>(index);
-    PullRow row;
-    row.kind = view_at(r, at, 0);
-    row.id = view_at(r, at, 1);
-    row.object = view_at(r, at, 2);
-    row.record_id = view_at(r, at, 3);
-    row.operation = view_at(r, at, 4);
-    row.data = view_at(r, at, 5);
-    row.version = number_at(r, at, 6);
-    row.tag = view_at(r, at, 7);
-    row.checkpoint = view_at(r, at, 8);
-    row.has_more = true_at(r, at, 9);
-    return row;
-  }
-
- private:
-  PgResult result_;
-};
 
 class PgTransport final : public Transport {
  public:
@@ -204,14 +115,14 @@ class PgTransport final : public Transport {
       connection_.send_binary("SELECT " + schema_ + "sync_pull_frame" + arguments, values);
     } else {
       connection_.send(
-          std::string("SELECT ") + PgPage::columns + " FROM " + schema_ + "sync_pull" + arguments,
+          std::string("SELECT ") + kPageColumns + " FROM " + schema_ + "sync_pull" + arguments,
           values);
     }
   }
 
   std::unique_ptr<PullPage> receive_page() override {
     if (framed_) return page_of_message(receive_frame());
-    return std::make_unique<PgPage>(connection_.receive());
+    return page_of_rows(connection_.receive());
   }
 
   void end_round() override { connection_.send("COMMIT"); }
@@ -277,8 +188,8 @@ class PgTransport final : public Transport {
 
   std::unique_ptr<PullPage> records(const std::string& client_id, const std::string& object,
                                     const std::vector<std::string>& record_ids) override {
-    return std::make_unique<PgPage>(
-        connection_.query(std::string("SELECT ") + PgPage::columns + " FROM " + schema_ +
+    return page_of_rows(
+        connection_.query(std::string("SELECT ") + kPageColumns + " FROM " + schema_ +
                               "sync_records($1::text, $2::text, $3::text[])",
                           {client_id, object, array_literal(record_ids)}));
   }
@@ -288,10 +199,8 @@ class PgTransport final : public Transport {
     PgParameter last;
     if (before) last = std::to_string(*before);
     const PgResult rows = connection_.query(
-        "SELECT sequence, version, operation, user_id, client_id, device, mutation_id, "
-        "pg_catalog.to_char(\"timestamp\" AT TIME ZONE 'UTC', "
-        "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), data, original FROM " +
-            schema_ + "sync_history($1::text, $2::text, $3::int, $4::bigint)",
+        std::string("SELECT ") + kHistoryColumns + " FROM " + schema_ +
+            "sync_history($1::text, $2::text, $3::int, $4::bigint)",
         {object, record_id, std::to_string(max), last});
     std::vector<HistoryEntry> entries;
     for (int row = 0; row < PQntuples(rows.get()); ++row) {
@@ -403,43 +312,13 @@ class PgTransport final : public Transport {
   bool framed_ = false;  // on this connection
 };
 
-struct OptionsFree {
-  void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
-};
-
 }  // namespace
 
 std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo,
                                              std::chrono::milliseconds connect_timeout,
                                              Frames frames) {
+  check_conninfo(conninfo);
   return std::make_unique<PgTransport>(conninfo, connect_timeout, frames);
-}
-
-std::string conninfo_without_password(const std::string& conninfo) {
-  char* message = nullptr;
-  std::unique_ptr<PQconninfoOption, OptionsFree> options(
-      PQconninfoParse(conninfo.c_str(), &message));
-  if (!options) {
-    // libpq's message may quote the string, and with it a password: it is not passed on.
-    PQfreemem(message);
-    throw Error(ErrorClass::usage, "bad_conninfo", "The connection string cannot be read.", {},
-                "Write it like postgresql://user@host:5432/database or \"host=... dbname=...\".");
-  }
-  std::string text;
-  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
-    // '*' marks what libpq itself treats as a password.
-    bool secret = std::strchr(option->dispchar, '*') != nullptr;
-    if (option->val == nullptr || secret) continue;
-    if (!text.empty()) text += ' ';
-    text += option->keyword;
-    text += "='";
-    for (const char* c = option->val; *c != '\0'; ++c) {
-      if (*c == '\'' || *c == '\\') text += '\\';
-      text += *c;
-    }
-    text += '\'';
-  }
-  return text;
 }
 
 }  // namespace objectos

@@ -10,16 +10,13 @@
 
 namespace objectos {
 
-// `conninfo`: a libpq connection string or URI. Defaults given here (application_name,
-// keepalives) yield to what it says.
+// `conninfo`: a libpq connection string or URI. What is set here (application_name, how long the
+// network may be silent) yields to what it says. Error class usage, code "bad_conninfo", when it
+// cannot be parsed.
 // `frames`: see Options. A server that has no frames, or does not let this role use them, or does
 // not keep its texts in UTF-8, is spoken to in rows.
 std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo,
                                              std::chrono::milliseconds connect_timeout,
                                              Frames frames = Frames::automatic);
-
-// The same connection string, as keyword=value pairs, without any password. Error class usage,
-// code "bad_conninfo", when it cannot be parsed.
-std::string conninfo_without_password(const std::string& conninfo);
 
 }  // namespace objectos

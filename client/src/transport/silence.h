@@ -1,0 +1,22 @@
+// How long a network may be silent before a connection counts as lost.
+#pragma once
+
+#include <libpq-fe.h>
+
+namespace objectos {
+
+// What was sent and is not acknowledged for so long, or waits for a peer that takes nothing, ends
+// the connection; the system's own patience is a quarter of an hour and more.
+inline constexpr int kUnacknowledgedMs = 60'000;
+// A connection with nothing under way, or that waits for an answer, is tried after so long, and
+// ends after so many tries without an answer: after a minute, too.
+inline constexpr int kSilentSeconds = 30;
+inline constexpr int kTrySeconds = 10;
+inline constexpr int kTries = 3;
+
+// For a connection that is made. What the user set of libpq's own parameters (tcp_user_timeout,
+// keepalives and keepalives_*), in the connection string or in a service file, stays. Best effort: a
+// system that knows no such limit has none. Nothing on a unix socket.
+void limit_silence(PGconn* connection) noexcept;
+
+}  // namespace objectos
