@@ -1,5 +1,5 @@
-// The options of the C API are those of objectos::Options: every member of the struct, as its header
-// declares it, has a name in the JSON, a place in the document, and arrives.
+// The options of the C API are those of objectos::Options: every member of the struct, as its
+// header declares it, has a name in the JSON, a place in the document, and arrives.
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -38,7 +38,8 @@ std::set<Member> members_of(const std::string& header, const std::string& name) 
   std::stringstream lines(body);
   for (std::string line; std::getline(lines, line);) {
     std::smatch match;
-    if (std::regex_search(line, match, member)) found.insert({match[1], match[2]});
+    if (std::regex_search(line, match, member))
+      found.insert({match[1], match[2]});
     else
       CHECK_MESSAGE(line.find_first_not_of(" ") == std::string::npos, "not understood: ", line);
   }
@@ -90,12 +91,10 @@ TEST_CASE("every option of the engine is one of the C API's, is documented, and 
       if (member.type.starts_with("std::function"))
         functions.insert(member.name);
       else if (member.type != "Timing")
-        wanted.insert(member.name +
-                      (member.type == "std::chrono::milliseconds" ? "_ms" : ""));
+        wanted.insert(member.name + (member.type == "std::chrono::milliseconds" ? "_ms" : ""));
     }
   // No JSON holds a function. In C there is polling instead; clock and dice are for tests.
-  CHECK(functions ==
-        std::set<std::string>{"logger", "executor", "on_waiting", "random", "now_ms"});
+  CHECK(functions == std::set<std::string>{"logger", "executor", "on_waiting", "random", "now_ms"});
   std::set<std::string> told;
   for (const auto& [name, one] : kTold) told.insert(name);
   CHECK(told == wanted);

@@ -50,11 +50,10 @@ void rename_database(Server& server, bool away) {
   const std::string conninfo = server.conninfo();
   const std::string name = conninfo.substr(conninfo.rfind("dbname=") + 7), other = name + "_away";
   const std::string& present = away ? name : other;
-  const Ended done =
-      shell("psql -X -q -v ON_ERROR_STOP=1 -d postgres -c \"SELECT pg_terminate_backend(pid) FROM "
-            "pg_stat_activity WHERE datname = '" +
-            present + "'\" -c 'ALTER DATABASE " + present + " RENAME TO " +
-            (away ? other : name) + "'");
+  const Ended done = shell(
+      "psql -X -q -v ON_ERROR_STOP=1 -d postgres -c \"SELECT pg_terminate_backend(pid) FROM "
+      "pg_stat_activity WHERE datname = '" +
+      present + "'\" -c 'ALTER DATABASE " + present + " RENAME TO " + (away ? other : name) + "'");
   REQUIRE_MESSAGE(done.code == 0, done.output);
   if (!away) server.reconnect();
 }
@@ -70,7 +69,8 @@ struct Watched : Synced {
         "INSERT INTO contacts VALUES ('1', 'A.')");
     REQUIRE(clone().code == 0);
     watching = std::thread([this] {
-      command("watch " + file + " --json > " + shell_quoted(printed), {}, "echo $$ > " + pid + "; ");
+      command("watch " + file + " --json > " + shell_quoted(printed), {},
+              "echo $$ > " + pid + "; ");
     });
     server.exec("UPDATE contacts SET name = 'Ada'");
     CHECK(comes(printed, "\"event\":\"change\""));

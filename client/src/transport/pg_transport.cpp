@@ -5,8 +5,8 @@
 #include "engine/error_classes.h"
 #include "protocol/frame.h"
 #include "transport/answer_rows.h"
-#include "transport/frame_messages.h"
 #include "transport/conninfo.h"
+#include "transport/frame_messages.h"
 #include "transport/pg_connection.h"
 
 namespace objectos {
@@ -188,20 +188,20 @@ class PgTransport final : public Transport {
 
   std::unique_ptr<PullPage> records(const std::string& client_id, const std::string& object,
                                     const std::vector<std::string>& record_ids) override {
-    return page_of_rows(
-        connection_.query(std::string("SELECT ") + kPageColumns + " FROM " + schema_ +
-                              "sync_records($1::text, $2::text, $3::text[])",
-                          {client_id, object, array_literal(record_ids)}));
+    return page_of_rows(connection_.query(std::string("SELECT ") + kPageColumns + " FROM " +
+                                              schema_ +
+                                              "sync_records($1::text, $2::text, $3::text[])",
+                                          {client_id, object, array_literal(record_ids)}));
   }
 
   std::vector<HistoryEntry> history(const std::string& object, const std::string& record_id,
                                     int max, std::optional<std::int64_t> before) override {
     PgParameter last;
     if (before) last = std::to_string(*before);
-    const PgResult rows = connection_.query(
-        std::string("SELECT ") + kHistoryColumns + " FROM " + schema_ +
-            "sync_history($1::text, $2::text, $3::int, $4::bigint)",
-        {object, record_id, std::to_string(max), last});
+    const PgResult rows =
+        connection_.query(std::string("SELECT ") + kHistoryColumns + " FROM " + schema_ +
+                              "sync_history($1::text, $2::text, $3::int, $4::bigint)",
+                          {object, record_id, std::to_string(max), last});
     std::vector<HistoryEntry> entries;
     for (int row = 0; row < PQntuples(rows.get()); ++row) {
       entries.push_back(history_at(rows.get(), row));

@@ -15,8 +15,8 @@ inline constexpr int kTrySeconds = 10;
 inline constexpr int kTries = 3;
 
 // For a connection that is made. What the user set of libpq's own parameters (tcp_user_timeout,
-// keepalives and keepalives_*), in the connection string or in a service file, stays. Best effort: a
-// system that knows no such limit has none. Nothing on a unix socket.
+// keepalives and keepalives_*), in the connection string or in a service file, stays. Best effort:
+// a system that knows no such limit has none. Nothing on a unix socket.
 void limit_silence(PGconn* connection) noexcept;
 
 }  // namespace objectos
