@@ -154,6 +154,7 @@ class Engine:
             options["server"] = server
         self._subscriptions = set()
         self._local = threading.local()
+        self._closing = threading.Lock()
         error = ctypes.c_void_p()
         self._handle = _check(_library.objectos_open(_json(options), ctypes.byref(error)), error)
         _open.add(self)
@@ -162,8 +163,11 @@ class Engine:
         """Stops the engine; what is left to tell is told first. Not from within a callback."""
         if self._running():
             raise RuntimeError("an engine cannot be closed by its own callback")
-        handle, self._handle = self._handle, None
-        _library.objectos_close(handle)
+        with self._closing:
+            if self._handle is not None:
+                self._call("stop")  # a callback that still runs may use the engine until it ends
+            handle, self._handle = self._handle, None
+            _library.objectos_close(handle)
         for subscription in list(self._subscriptions):
             subscription.cancel()
         self._subscriptions.clear()

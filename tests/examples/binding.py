@@ -210,6 +210,53 @@ def _():
         eventually(lambda: raised)
 
 
+@it("close() while a callback runs waits for it, and no callback comes afterwards")
+def _():
+    entered, left, calls = threading.Event(), [], []
+
+    def slow(_):
+        calls.append(True)
+        entered.set()
+        engine.status()
+        time.sleep(0.3)
+        left.append(True)
+    engine = objectos.Engine(path, watch_interval_ms=10)
+    engine.on("change", slow)
+    edit("INSERT INTO todos (title, done) VALUES ('slow', 0)")
+    assert entered.wait(20)
+    edit("INSERT INTO todos (title, done) VALUES ('slow, too', 0)")
+    engine.close()
+    seen = len(calls)
+    assert len(left) == seen
+    edit("INSERT INTO todos (title, done) VALUES ('nobody hears', 0)")
+    gc.collect()
+    time.sleep(0.2)
+    assert len(calls) == seen
+
+
+@it("an engine whose last name goes in its own callback lives until that has ended")
+def _():
+    entered, collected, names = threading.Event(), threading.Event(), []
+
+    def drop(_):
+        entered.wait()
+        names.clear()
+        gc.collect()
+        collected.set()
+    names.append(objectos.Engine(path))
+    names[0].watch("SELECT id FROM todos", drop)
+    gone = weakref.ref(names[0])
+    entered.set()
+    assert collected.wait(20)
+
+    def is_gone():
+        gc.collect()
+        return gone() is None
+    eventually(is_gone)
+    with objectos.Engine(path) as other:
+        other.sync()
+
+
 @it("an engine that is dropped is closed, and the file is free")
 def _():
     engine = objectos.Engine(path)
