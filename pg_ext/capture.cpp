@@ -11,6 +11,7 @@
 #include "pg_ext/identity.h"
 #include "pg_ext/json_form.h"
 #include "pg_ext/jsonb_form.h"
+#include "pg_ext/log_seal.h"
 #include "pg_ext/log_writer.h"
 #include "pg_ext/push_origin.h"
 #include "pg_ext/shape.h"
@@ -93,6 +94,7 @@ class Capture {
                       bool others_null) const;
   void write(LogRow& row, const std::string& record_id, std::int64_t version,
              const TransitionReader* after);
+  void seal(PushedMutation& mutation, const LogRow& row) const;
   void tell_watch(const std::string& record_id, const PushedMutation* mutation,
                   const TransitionReader* after);
 
@@ -179,6 +181,7 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
         mutation->operation == row.operation &&
         (after == nullptr || stored_as_sent(*mutation, *after, mutation->operation == "insert"));
   }
+  if (mutation != nullptr && scope_->seal_secret != nullptr) seal(*mutation, row);
   const std::int64_t sequence = log_.add(row);
   if (watch_.watches(record_id)) tell_watch(record_id, mutation, after);
   if (mutation == nullptr) return;
@@ -186,6 +189,22 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
   mutation->sequence = sequence;
   mutation->version = version;
   mutation->exact = row.exact;
+}
+
+void Capture::seal(PushedMutation& mutation, const LogRow& row) const {
+  SealedRow sealed;
+  sealed.mutation_id = row.id;
+  sealed.client_id = *row.client_id;
+  sealed.client_sequence = mutation.client_sequence.value_or(0);
+  sealed.user_id = *row.user_id;
+  sealed.object = row.object;
+  sealed.record_id = row.record_id;
+  sealed.operation = row.operation;
+  sealed.version = *row.version;
+  sealed.exact = row.exact;
+  sealed.data = row.data;
+  sealed.original = row.original;
+  mutation.seal = seal_of(*scope_->seal_secret, sealed);
 }
 
 void Capture::tell_watch(const std::string& record_id, const PushedMutation* mutation,

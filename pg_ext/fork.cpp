@@ -7,7 +7,9 @@
 // the same new id, the answer is the same.
 #include "pg_ext/boundary.h"
 #include "pg_ext/client_registry.h"
+#include "pg_ext/identity.h"
 #include "pg_ext/push_rows.h"
+#include "pg_ext/push_signatures.h"
 #include "pg_ext/spi.h"
 #include "pg_ext/verdict_store.h"
 #include "protocol/limits.h"
@@ -29,8 +31,9 @@ struct Asked {
                       "Send [{\"id\": …, \"client_sequence\": …}, …].");
 }
 
-Asked decode(const std::string& text) {
-  const Json json = parse_json(text);
+// Those that come signed are verified before they are read.
+Asked decode(const std::string& client_id, const std::string& text, PushSignatures& signatures) {
+  Json json = parse_json(text);
   if (!json.is_array()) malformed("mutations is no array");
   if (json.items().size() > limits::mutations_per_push_max) {
     throw ProtocolError(ErrorCode::limit_exceeded, "too many mutations at once",
@@ -38,6 +41,19 @@ Asked decode(const std::string& text) {
                             std::to_string(limits::mutations_per_push_max) + ".",
                         "Ask in parts.");
   }
+  std::vector<SignedMutation> forms;
+  std::vector<const SignedMutation*> signed_ones;
+  forms.reserve(json.items().size());
+  std::vector<Json*> places;
+  for (Json& item : json.items()) {
+    if (auto form = take_signed(item)) {
+      forms.push_back(std::move(*form));
+      signed_ones.push_back(&forms.back());
+      places.push_back(&item);
+    }
+  }
+  if (!signed_ones.empty()) signatures.check()(client_id, signed_ones);
+  for (std::size_t i = 0; i < forms.size(); ++i) *places[i] = parse_json(forms[i].payload);
   Asked asked;
   for (const Json& item : json.items()) {
     const Json *id = item.find("id"), *number = item.find("client_sequence");
@@ -138,8 +154,11 @@ OBJECTOS_FUNCTION(sync_fork) {
     throw objectos::ProtocolError(objectos::ErrorCode::in_recovery, "this server is a standby",
                                   "It gives no new identities.", "Ask the primary.");
   }
-  const Asked asked = decode(required(call, 2, "mutations"));
-  write_verdicts(writer,
-                 fates(required(call, 0, "client_id"), required(call, 1, "new_client_id"), asked));
+  const std::string client_id = required(call, 0, "client_id");
+  const std::string new_client_id = required(call, 1, "new_client_id");
+  PushSignatures signatures;
+  const Asked asked = decode(client_id, required(call, 2, "mutations"), signatures);
+  const auto answer = [&] { return fates(client_id, new_client_id, asked); };
+  write_verdicts(writer, signatures.user() ? acting_for(*signatures.user(), answer) : answer());
   return null_result(call);
 }

@@ -211,13 +211,15 @@ std::vector<Applied> apply(Spi& spi, const PushAuthor& author, const std::vector
   scope.client_id = author.client_id;
   scope.user_id = author.user_id;
   scope.device = author.device;
+  if (!author.seal_secret.empty()) scope.seal_secret = &author.seal_secret;
   for (const Write& write : run) scope.mutations.push_back(pushed(write));
   Rows rows = with_push_scope(scope, [&] { return spi.execute_by_key(sql, source.params()); });
   const std::vector<char> hit = hits(rows, run);
   std::vector<Applied> applied;
   for (std::size_t i = 0; i < run.size(); ++i) {
     const PushedMutation& outcome = scope.mutations[i];
-    applied.push_back({hit[i] != 0, outcome.captured, outcome.sequence, outcome.version});
+    applied.push_back(
+        {hit[i] != 0, outcome.captured, outcome.sequence, outcome.version, outcome.seal});
   }
   return applied;
 }

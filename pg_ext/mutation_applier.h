@@ -16,6 +16,7 @@ struct PushAuthor {
   std::string client_id;
   std::optional<std::string> user_id;
   std::optional<std::string> device;
+  std::string seal_secret;  // empty: an unsigned push
 };
 
 struct Applied {
@@ -23,6 +24,7 @@ struct Applied {
   bool captured = false;  // and the log has it (a no-op has no log row)
   std::int64_t sequence = 0;
   std::int64_t version = 0;
+  std::string seal;
 };
 
 // What one mutation writes. Points to what outlives the call.

@@ -51,7 +51,7 @@ std::string hello_json(Spi& spi, const std::string& client_id) {
   json.number("high_water", high_water);
   json.number("confirmed", confirmed);
   json.raw("known", known ? "true" : "false");
-  json.text("challenge", new_challenge(client_id));
+  json.text("challenge", new_challenge(client_id).text);
   json.text("schema", std::to_string(describe_view(client.epoch).schema_fingerprint));
   return json.done();
 }

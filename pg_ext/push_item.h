@@ -63,6 +63,7 @@ struct PushItem {
   Edit edit;                           // values in canonical JSON form
   bool takes_present_as_base = false;  // sync_resolve: written over whatever stands there
   std::optional<Verdict> verdict;      // set when judged
+  std::string seal;                    // of its log row, if it came signed: 32 bytes
   std::vector<std::size_t> twins;      // later entries of the push with the same id and bytes
 };
 

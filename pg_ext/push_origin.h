@@ -30,6 +30,7 @@ struct PushedMutation {
   std::int64_t sequence = 0;
   std::int64_t version = 0;  // the row's new version; of a delete: the version deleted
   bool exact = false;
+  std::string seal;  // of the log row; empty where the scope has no secret
 };
 
 struct PushScope {
@@ -37,7 +38,8 @@ struct PushScope {
   std::string client_id;
   std::optional<std::string> user_id;  // default: sync_user_id()
   std::optional<std::string> device;
-  std::vector<PushedMutation> mutations;  // of this statement; record_ids are distinct
+  const std::string* seal_secret = nullptr;  // of a signed push: its log rows are sealed
+  std::vector<PushedMutation> mutations;     // of this statement; record_ids are distinct
 
   int trigger_depth = 0;  // set by with_push_scope
   std::unordered_map<std::string, std::size_t> by_record;

@@ -4,6 +4,7 @@
 
 #include "pg_ext/bulk_insert.h"
 #include "pg_ext/identity.h"
+#include "pg_ext/log_seal.h"
 #include "pg_ext/signing_keys.h"
 #include "pg_ext/spi.h"
 
@@ -46,8 +47,10 @@ void PushSignatures::verify(const std::string& client_id,
   as_owner([&] {
     with_spi([&](Spi& spi) {
       keys = load_keys(spi, ids);
-      epoch_ = spi.execute("SELECT epoch FROM objectos_sync.state", {}, Access::read_only)
-                   .text_or(0, 0, "");
+      const Rows state =
+          spi.execute("SELECT epoch, secret FROM objectos_sync.state", {}, Access::read_only);
+      epoch_ = state.text_or(0, 0, "");
+      seal_secret_ = seal_secret_of(state.bytes(0, 1));
     });
   });
   bool all_stand = true;
@@ -128,7 +131,7 @@ void store_signatures(const std::string& client_id, const ClientState& client,
     const SignedMutation& form = *item.entry->signed_form;
     rows.int8(item.verdict->sequence).text(client_id).input(form.key_id);
     rows.input(signatures.epoch());
-    rows.text(*bytes_of_hex(form.signature)).text(form.payload).end_row();
+    rows.text(*bytes_of_hex(form.signature)).text(form.payload).text(item.seal).end_row();
   }
   rows.finish();
 }

@@ -22,12 +22,13 @@ class PushSignatures {
   // Whose keys they are; none: nothing in the push is signed.
   const std::optional<std::string>& user() const noexcept { return user_; }
   const std::string& epoch() const noexcept { return epoch_; }
+  const std::string& seal_secret() const noexcept { return seal_secret_; }  // "": nothing is signed
 
  private:
   void verify(const std::string& client_id, const std::vector<const SignedMutation*>& mutations);
 
   std::optional<std::string> user_;
-  std::string epoch_;
+  std::string epoch_, seal_secret_;
 };
 
 // Throws OS017 for unsigned mutations where the server or the client's own history wants them

@@ -358,6 +358,7 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
   }
   if (applied.captured) {
     verdict.sequence = applied.sequence;
+    item.seal = applied.seal;
     server.version = applied.version;
     server.modified_at_us = server.now_us;
   }

@@ -140,17 +140,19 @@ void require_session_of(const std::string& client_id) {
   refuse_token("It was given to another client.");
 }
 
-std::string new_challenge(const std::string& client_id) {
+Challenge new_challenge(const std::string& client_id) {
   return as_owner([&] {
     return with_spi([&](Spi& spi) {
-      return sealed(read_state(spi).secret, challenge_form,
-                    {client_id, std::to_string(clock_us()), random_bytes(16)});
+      const ServerState state = read_state(spi);
+      return Challenge{sealed(state.secret, challenge_form,
+                              {client_id, std::to_string(clock_us()), random_bytes(16)}),
+                       state.epoch};
     });
   });
 }
 
-std::string log_in(const std::string& client_id, const std::string& key_id,
-                   const std::string& challenge, const std::string& proof) {
+Login log_in(const std::string& client_id, const std::string& key_id, const std::string& challenge,
+             const std::string& proof) {
   return as_owner([&] {
     return with_spi([&](Spi& spi) {
       const ServerState state = read_state(spi);
@@ -164,7 +166,8 @@ std::string log_in(const std::string& client_id, const std::string& key_id,
                          number_of((*asked)[1]) + limits::challenge_seconds_max * 1'000'000 > now;
       if (!fresh || user.empty()) authentication_failed();
       const std::int64_t end = now + settings::token_lifetime_seconds() * std::int64_t{1'000'000};
-      return sealed(state.secret, token_form, {user, client_id, key_id, std::to_string(end)});
+      const Fields fields{user, client_id, key_id, std::to_string(end)};
+      return Login{sealed(state.secret, token_form, fields), end};
     });
   });
 }
@@ -174,10 +177,17 @@ std::string log_in(const std::string& client_id, const std::string& key_id,
 using namespace objectos::server;
 
 OBJECTOS_FUNCTION(sync_challenge) {
-  return text_result(new_challenge(text_argument(call, 0)));
+  RowWriter writer(call);
+  const Challenge challenge = new_challenge(text_argument(call, 0));
+  writer.text(std::string_view(challenge.text)).text(std::string_view(challenge.epoch)).end_row();
+  return null_result(call);
 }
 
 OBJECTOS_FUNCTION(sync_login) {
-  return text_result(log_in(text_argument(call, 0), text_argument(call, 1), text_argument(call, 2),
-                            text_argument(call, 3)));
+  RowWriter writer(call);
+  const Login login = log_in(text_argument(call, 0), text_argument(call, 1), text_argument(call, 2),
+                             text_argument(call, 3));
+  writer.text(std::string_view(login.token)).datum(static_cast<Datum>(login.ends_at), false);
+  writer.end_row();
+  return null_result(call);
 }

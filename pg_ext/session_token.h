@@ -28,10 +28,18 @@ const SessionUser* session_user();
 // With a token: it must be this client's. Throws OS018.
 void require_session_of(const std::string& client_id);
 
-std::string new_challenge(const std::string& client_id);
+struct Challenge {
+  std::string text;
+  std::string epoch;
+};
+Challenge new_challenge(const std::string& client_id);
 
-// The token for a proof (hexadecimal) made with the key. Throws OS016.
-std::string log_in(const std::string& client_id, const std::string& key_id,
-                   const std::string& challenge, const std::string& proof);
+struct Login {
+  std::string token;
+  std::int64_t ends_at = 0;  // as TimestampTz
+};
+// For a proof (hexadecimal) made with the key. Throws OS016.
+Login log_in(const std::string& client_id, const std::string& key_id, const std::string& challenge,
+             const std::string& proof);
 
 }  // namespace objectos::server

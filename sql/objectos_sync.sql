@@ -124,7 +124,9 @@ CREATE TABLE objectos_sync.signatures (
   key_id uuid NOT NULL,
   epoch uuid NOT NULL,
   signature bytea NOT NULL,
-  payload text NOT NULL
+  payload text NOT NULL,
+  -- A MAC of the log row under the secret in state, for sync_audit().
+  seal bytea NOT NULL
 );
 CREATE INDEX signatures_sequence ON objectos_sync.signatures (sequence) WITH (deduplicate_items = off);
 
@@ -465,12 +467,13 @@ CREATE FUNCTION sync_keys() RETURNS TABLE(key_id uuid, user_id text, device text
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION sync_keys() IS 'all keys, without their secrets';
 
-CREATE FUNCTION sync_challenge(client_id text) RETURNS text
+CREATE FUNCTION sync_challenge(client_id text) RETURNS TABLE(challenge text, epoch text)
   LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_challenge'
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION sync_challenge(text) IS 'what a client signs to log in; good for a minute';
 
-CREATE FUNCTION sync_login(client_id text, key_id text, challenge text, proof text) RETURNS text
+CREATE FUNCTION sync_login(client_id text, key_id text, challenge text, proof text)
+  RETURNS TABLE(token text, expires_at timestamptz)
   LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_login'
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION sync_login(text, text, text, text)
@@ -481,6 +484,14 @@ CREATE FUNCTION sync_require_signatures(required boolean) RETURNS boolean
   UPDATE objectos_sync.state SET require_signatures = required RETURNING require_signatures;
 $$;
 COMMENT ON FUNCTION sync_require_signatures(boolean) IS 'whether pushes that are not signed are turned away';
+
+CREATE FUNCTION sync_audit("from" bigint DEFAULT 0, "to" bigint DEFAULT 9223372036854775807)
+  RETURNS TABLE(sequence bigint, mutation_id uuid, client_id text, client_sequence bigint, user_id text,
+    finding text, detail text)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'objectos_sync_audit'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_audit(bigint, bigint)
+  IS 'verify the signed mutations in a part of the log: a row for each thing that was tampered with, last what was looked at';
 
 -- === operating ====================================================================================
 CREATE FUNCTION sync_prune(older_than interval DEFAULT '30 days') RETURNS bigint

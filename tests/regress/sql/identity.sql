@@ -12,22 +12,7 @@ CREATE POLICY own ON diary USING (owner = sync_user_id());
 GRANT ALL ON diary TO regress_app;
 SELECT sync_enable('diary');
 
--- What is signed, as protocol/signed_payload.h says.
-CREATE FUNCTION sign(secret text, domain text, key_id text, client text, message text) RETURNS text
-LANGUAGE sql SECURITY DEFINER AS $$
-  SELECT encode(hmac(string_agg(int8send(length(b)) || b, '' ORDER BY place), decode(secret, 'hex'), 'sha256'), 'hex')
-    FROM unnest(ARRAY[convert_to(domain, 'UTF8'), '1',
-      convert_to((SELECT epoch::text FROM objectos_sync.state), 'UTF8'), convert_to(key_id, 'UTF8'),
-      convert_to(client, 'UTF8'), convert_to(message, 'UTF8')]) WITH ORDINALITY AS u(b, place) $$;
-CREATE FUNCTION payload(n int, record int, body text, operation text DEFAULT 'insert') RETURNS text LANGUAGE sql AS $$
-  SELECT json_build_object('id', '00000000-0000-4000-8000-' || lpad(n::text, 12, '0'), 'object', 'diary', 'record_id',
-    record::text, 'operation', operation, 'data', json_build_object('body', body), 'client_sequence', n)::text $$;
-CREATE FUNCTION envelope(key_id text, secret text, client text, payload text) RETURNS json LANGUAGE sql AS $$
-  SELECT json_build_object('key_id', key_id, 'signature', sign(secret, 'objectos_sync mutation', key_id, client, payload),
-    'payload', payload) $$;
-CREATE FUNCTION login(key_id text, secret text, client text) RETURNS text LANGUAGE sql AS $$
-  SELECT sync_login(client, key_id, c, sign(secret, 'objectos_sync login', key_id, client, c))
-    FROM sync_challenge(client) c $$;
+\i tests/regress/include/signing.sql
 
 -- Keys: their secret is told once, and read by nobody.
 SELECT key_id AS ada, secret AS ada_secret FROM sync_create_key('ada', 'phone') \gset
@@ -101,6 +86,13 @@ SELECT pg_temp.attempt('phone', json_build_array(envelope(:'ada', :'ada_secret',
   payload(4, 5, 'x')::json));
 SELECT pg_temp.attempt('phone', json_build_array(payload(3, 4, 'x')::json));
 
+-- A copied file asks by what it has signed; it is its user's.
+SELECT right(mutation_id::text, 2) AS id, status FROM sync_fork('phone', 'phone-2', json_build_array(
+  envelope(:'ada', :'ada_secret', 'phone', payload(1, 1, 'of ada')),
+  envelope(:'ada', :'ada_secret', 'phone', payload(8, 1, 'never sent'))));
+SELECT sync_fork('phone', 'phone-3', json_build_array(envelope(:'ada', :'bob_secret', 'phone', payload(1, 1, 'of ada'))));
+SELECT sync_fork('phone', 'tablet', json_build_array(envelope(:'ada', :'ada_secret', 'phone', payload(1, 1, 'of ada'))));
+
 -- Login: a token says who the session is.
 SELECT login(:'ada', :'ada_secret', 'phone') AS token \gset
 SET objectos_sync.session_token = :'token';
@@ -148,11 +140,12 @@ RESET objectos_sync.session_token;
 -- Login fails as signatures do; a challenge is its client's, and no token.
 CREATE FUNCTION pg_temp.try_login(client text, key_id text, challenge text, proof text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-  RETURN sync_login(client, key_id, challenge, proof) IS NOT NULL;
+  RETURN (SELECT expires_at > now() FROM sync_login(client, key_id, challenge, proof));
 EXCEPTION WHEN OTHERS THEN
   RETURN sqlstate || ' ' || sqlerrm;
 END $$;
-SELECT sync_challenge('phone') AS challenge \gset
+SELECT challenge, epoch = (SELECT sync_hello('other') ->> 'epoch') AS same_epoch FROM sync_challenge('phone') \gset
+\echo :same_epoch
 SELECT pg_temp.try_login('phone', :'ada', :'challenge', sign(:'ada_secret', 'objectos_sync login', :'ada', 'phone', :'challenge')) AS good,
   pg_temp.try_login('other', :'ada', :'challenge', sign(:'ada_secret', 'objectos_sync login', :'ada', 'other', :'challenge')) AS other_client;
 SELECT DISTINCT pg_temp.try_login('phone', k, c, p) FROM (VALUES
