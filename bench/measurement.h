@@ -55,6 +55,7 @@ Suite capture_suite();
 Suite oltp_suite();
 Suite initial_10k_suite();
 Suite initial_1m_suite();
+Suite initial_parallel_suite();
 Suite pull_100_suite();
 Suite pull_100k_suite();
 Suite push_suite();

@@ -23,6 +23,7 @@ void check(const Arguments& arguments) {
     if (!takes(verb, option)) refuse(std::string(verb.name) + " takes no option " + option + ".");
   }
   frames_of(arguments);
+  connections_of(arguments);
 }
 
 }  // namespace
@@ -69,6 +70,14 @@ Frames frames_of(const Arguments& arguments) {
   if (text == "on") return Frames::on;
   if (text == "off") return Frames::off;
   refuse("--frames takes auto, on or off.");
+}
+
+int connections_of(const Arguments& arguments) {
+  if (!arguments.has("--connections")) return 1;
+  const std::string text = arguments.value("--connections");
+  if (text.size() != 1 || text[0] < '1' || text[0] > '8')
+    refuse("--connections takes a number from 1 to 8.");
+  return text[0] - '0';
 }
 
 }  // namespace objectos::cli

@@ -26,5 +26,7 @@ Arguments parse_arguments(int argc, char** argv);
 
 // The value of --frames.
 Frames frames_of(const Arguments& arguments);
+// The value of --connections.
+int connections_of(const Arguments& arguments);
 
 }  // namespace objectos::cli

@@ -176,6 +176,7 @@ int run_command(const Arguments& arguments, Output& output) {
   options.database = arguments.operands[verb == "clone" ? 1 : 0];
   options.server = verb == "clone" ? arguments.operands[0] : arguments.value("--server");
   options.frames = frames_of(arguments);
+  options.initial_connections = connections_of(arguments);
   SyncEngine engine(options);
   for (const Command& command : kCommands) {
     if (command.verb == verb) return command.run(arguments, engine, output);

@@ -7,8 +7,8 @@ namespace objectos::cli {
 namespace {
 
 constexpr Verb kVerbs[] = {
-    {"clone", "SERVER FILE", "make FILE, a SQLite database, from the server's objects", "--frames",
-     "objectos-sync clone postgresql:///crm phone.db", 2, 2},
+    {"clone", "SERVER FILE", "make FILE, a SQLite database, from the server's objects",
+     "--connections --frames", "objectos-sync clone postgresql:///crm phone.db", 2, 2},
     {"sync", "FILE", "push local edits, pull everyone else's", "--server --frames",
      "objectos-sync sync phone.db", 1, 1},
     {"push", "FILE", "push local edits only; prints each verdict", "--server --frames",
@@ -56,6 +56,7 @@ constexpr Option kOptions[] = {
     {"--server", "SERVER", "connect to SERVER instead of the one the file was cloned from"},
     {"--frames", "auto|on|off",
      "how data travels: compressed over a network, plain over a unix socket, or as said"},
+    {"--connections", "N", "read N objects at once, each over a connection of its own, 1 to 8"},
     {"--values", "JSON", "a JSON object with a value for each colliding field"},
     {"--local", "", "ask no server"},
     {"--repair", "", "mend what differs, downloading no more than that"},

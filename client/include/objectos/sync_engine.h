@@ -68,6 +68,10 @@ struct Options {
   // Keys leased at once for each object whose key a sequence fills, 0 (none) to 100,000. Renewed by
   // a sync that finds fewer than half of them left (docs/keys.md).
   int lease_block = 1000;
+  // Connections over which clone() reads objects, 1 to 8, no more than there are objects. From 2 on
+  // several objects are read at once, in one cut, while the engine's own connection waits; those
+  // that the server or a pooler does not let in are done without (docs/performance.md).
+  int initial_connections = 1;
   // How many of the file's own groups can be undone, 0 (none) to 100,000; kept in the file. Empty:
   // what the file says, 100 in a new one.
   std::optional<int> history_groups{};

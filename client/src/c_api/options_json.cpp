@@ -74,6 +74,8 @@ bool take_number(Options& options, const JsonMember& member) {
     options.push_bytes = whole(member);
   else if (member.name == "push_age_ms")
     options.timing.push_age = milliseconds(whole(member));
+  else if (member.name == "initial_connections")
+    options.initial_connections = whole(member);
   else if (member.name == "lease_block")
     options.lease_block = whole(member);
   else if (member.name == "history_groups")

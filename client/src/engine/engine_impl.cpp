@@ -67,6 +67,7 @@ SyncEngine::Impl::Impl(Options options)
   if (options_.history_groups)
     options_.history_groups = std::clamp(*options_.history_groups, 0, 100'000);
   options_.push_mutations = std::clamp(options_.push_mutations, 1, 1'000);
+  options_.initial_connections = std::clamp(options_.initial_connections, 1, 8);
   options_.push_bytes =
       std::clamp(options_.push_bytes, std::int64_t{64} << 10, std::int64_t{48} << 20);
 }
@@ -141,7 +142,7 @@ void SyncEngine::Impl::close_database() {
 
 SessionLimits SyncEngine::Impl::session_limits() const {
   return {options_.page_mutations, options_.push_mutations, options_.lease_block,
-          options_.push_bytes, options_.fold};
+          options_.push_bytes,     options_.fold,           options_.initial_connections};
 }
 
 LocalDatabase& SyncEngine::Impl::database() {
@@ -160,6 +161,7 @@ Transport& SyncEngine::Impl::transport() {
     if (server.empty()) server = open_beside()->state().server;
     if (server.empty()) no_server();
     auto made = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
+    server_ = std::move(server);
     std::lock_guard lock(transport_mutex_);
     if (cancelling_) made->cancel();
     transport_ = std::move(made);
@@ -193,7 +195,11 @@ SyncResult SyncEngine::Impl::clone() {
       throw Error(ErrorClass::usage, "file_exists", "The file is already a replica.",
                   options_.database, "Run `objectos-sync sync` on it, or name a new file.");
     }
-    database_ = clone_replica(link, {options_.database, server}, session_limits(), events, result);
+    const auto connection = [this] {
+      return make_pg_transport(server_, options_.timing.connect_timeout, options_.frames);
+    };
+    database_ = clone_replica(link, {options_.database, server, connection}, session_limits(),
+                              events, result);
     if (options_.history_groups) database_->limit_history(*options_.history_groups);
     feed_.hold_file(true);
     note_conflicts(*database_);

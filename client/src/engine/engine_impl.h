@@ -124,6 +124,7 @@ class SyncEngine::Impl {
   std::atomic<std::thread::id> worker_{};  // who holds work_mutex_
   std::unique_ptr<LocalDatabase> database_;
   std::unique_ptr<Transport> transport_;
+  std::string server_;          // that transport_ was made for
   std::mutex transport_mutex_;  // guards the pointer for cancel(), and
   bool cancelling_ = false;     // what is begun now is cancelled
   std::vector<std::string> known_conflicts_;

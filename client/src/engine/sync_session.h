@@ -56,6 +56,7 @@ struct SessionLimits {
   std::int64_t lease_block = 1000;
   std::int64_t push_bytes = 4 << 20;
   bool fold = false;
+  int initial_connections = 1;
 };
 
 class SyncSession {
@@ -113,7 +114,8 @@ class SyncSession {
 
 struct CloneRequest {
   std::string path;
-  std::string server;  // without a password
+  std::string server;                                      // without a password
+  std::function<std::unique_ptr<Transport>()> connection;  // one more, not connected yet
 };
 
 // Initial sync into a new (or incomplete) file: one cut by COPY, then a pull round. Returns the

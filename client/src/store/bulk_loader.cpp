@@ -1,5 +1,6 @@
 // The initial sync: rows straight into the tables, triggers afterwards, one transaction.
 #include <cmath>
+#include <map>
 
 #include "../fault_point.h"
 #include "conflict_rows.h"
@@ -20,32 +21,23 @@ class StoreLoader : public BulkLoader {
   }
   ~StoreLoader() override { store_.end_bulk(); }
   void begin_object(const std::string& name) override {
-    const LocalObject& object = store_.writer(name).object();
-    std::string names, values;
-    for (const auto& column : object.columns) {
-      names += quote_name(column.name) + ",";
-      values += "?,";
-    }
-    run_sql(store_.database(), "DELETE FROM " + quote_name(name) + " WHERE _synced=1");
-    insert_ =
-        Statement(store_.database(), "INSERT OR IGNORE INTO " + quote_name(name) + "(" + names +
-                                         "_version,_synced) VALUES(" + values + "?,1)");
-    at_ = 1;
+    const auto begun = inserts_.find(name);
+    insert_ = begun != inserts_.end() ? &begun->second : &prepare(name);
   }
-  void bind_null() override { sqlite3_bind_null(insert_.handle(), at_++); }
-  void bind_int64(int64_t value) override { sqlite3_bind_int64(insert_.handle(), at_++, value); }
+  void bind_null() override { sqlite3_bind_null(insert_->handle(), at_++); }
+  void bind_int64(int64_t value) override { sqlite3_bind_int64(insert_->handle(), at_++, value); }
   void bind_double(double value) override {
     if (std::isnan(value)) return bind_text("NaN");
     if (std::isinf(value)) return bind_text(value > 0 ? "Infinity" : "-Infinity");
-    sqlite3_bind_double(insert_.handle(), at_++, value);
+    sqlite3_bind_double(insert_->handle(), at_++, value);
   }
-  void bind_text(std::string_view value) override { insert_.bind_view(at_++, value); }
+  void bind_text(std::string_view value) override { insert_->bind_view(at_++, value); }
   void bind_blob(std::string_view value) override {
-    sqlite3_bind_blob64(insert_.handle(), at_++, value.empty() ? "" : value.data(), value.size(),
+    sqlite3_bind_blob64(insert_->handle(), at_++, value.empty() ? "" : value.data(), value.size(),
                         SQLITE_STATIC);
   }
   void end_row() override {
-    insert_.run();
+    insert_->run();
     at_ = 1;
     rows_++;
   }
@@ -54,7 +46,7 @@ class StoreLoader : public BulkLoader {
     store_open_conflicts(store_.database(), conflicts);
   }
   void finish(const std::string& checkpoint, const std::string& synced_at, bool complete) override {
-    insert_ = Statement();
+    inserts_.clear();
     for (const auto& object : store_.objects())
       run_sql(store_.database(), create_triggers_sql(object));
     Statement state(store_.database(),
@@ -70,9 +62,23 @@ class StoreLoader : public BulkLoader {
   }
 
  private:
+  Statement& prepare(const std::string& name) {
+    const LocalObject& object = store_.writer(name).object();
+    std::string names, values;
+    for (const auto& column : object.columns) {
+      names += quote_name(column.name) + ",";
+      values += "?,";
+    }
+    run_sql(store_.database(), "DELETE FROM " + quote_name(name) + " WHERE _synced=1");
+    Statement insert(store_.database(), "INSERT OR IGNORE INTO " + quote_name(name) + "(" + names +
+                                            "_version,_synced) VALUES(" + values + "?,1)");
+    return inserts_.emplace(name, std::move(insert)).first->second;
+  }
+
   Store& store_;
   WriteTransaction transaction_;
-  Statement insert_;
+  std::map<std::string, Statement> inserts_;  // by object, those begun
+  Statement* insert_ = nullptr;
   int at_ = 1;
   int64_t rows_ = 0;
 };

@@ -273,9 +273,7 @@ PgResult PgConnection::receive() {
   return last;
 }
 
-void PgConnection::copy_out(const std::string& sql,
-                            const std::function<void(std::string_view)>& on_bytes) {
-  send(sql, {});
+void PgConnection::receive_copy(const std::function<void(std::string_view)>& on_bytes) {
   PgResult start(next_result());
   check_not_cancelled();
   if (!start) throw_connection_error("keep the connection to");

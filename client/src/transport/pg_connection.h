@@ -43,7 +43,8 @@ class PgConnection {
   // As send(), with the answer's values in binary; `bytes` is one more parameter, a bytea.
   void send_binary(const std::string& sql, std::initializer_list<PgParameter> parameters,
                    const std::string* bytes = nullptr);
-  void copy_out(const std::string& sql, const std::function<void(std::string_view)>& on_bytes);
+  // The answer to a COPY that was sent.
+  void receive_copy(const std::function<void(std::string_view)>& on_bytes);
   // Best effort, for clean-up: false when it failed.
   bool try_command(const char* sql) noexcept;
   bool over_unix_socket() const noexcept;

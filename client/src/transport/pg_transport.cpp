@@ -2,6 +2,8 @@
 
 #include <libpq-fe.h>
 
+#include <utility>
+
 #include "engine/error_classes.h"
 #include "protocol/frame.h"
 #include "transport/answer_rows.h"
@@ -16,6 +18,15 @@ namespace {
 // As bigint takes the 64 bits.
 std::string signed_text(std::uint64_t bits) {
   return std::to_string(static_cast<std::int64_t>(bits));
+}
+
+// Of a snapshot's name: hexadecimal digits and hyphens, which no server may put anything else into.
+std::string literal(const std::string& name) {
+  if (name.empty() || name.find_first_not_of("0123456789ABCDEFabcdef-") != std::string::npos) {
+    throw Error(ErrorClass::upgrade, "unexpected_answer",
+                "The server gave a snapshot's name this version does not know.");
+  }
+  return "'" + name + "'";
 }
 
 std::string array_literal(const std::vector<std::string>& texts) {
@@ -127,7 +138,29 @@ class PgTransport final : public Transport {
 
   void end_round() override { connection_.send("COMMIT"); }
 
+  // It waits while others read: no timeout of the server's for idle transactions may end it.
+  std::string share_round() override {
+    return scalar(
+        "SELECT pg_catalog.pg_export_snapshot() || ' ' || pg_catalog.pg_current_snapshot() FROM "
+        "(SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true)) AS waits",
+        {});
+  }
+
+  void begin_round_of(const std::string& shared) override {
+    const std::size_t space = shared.find(' ');
+    begin_round();
+    connection_.query("SET TRANSACTION SNAPSHOT " + literal(shared.substr(0, space)));
+    // A string of several hosts, or a pooler, may lead to a server that knows another by the name.
+    if (space == std::string::npos ||
+        scalar("SELECT pg_catalog.pg_current_snapshot()", {}) != shared.substr(space + 1)) {
+      throw Error(ErrorClass::transient, "other_server",
+                  "Another connection came to another server.");
+    }
+  }
+
   void abort_round() noexcept override {
+    // A COPY that nobody began to receive may be of any length.
+    if (std::exchange(copy_requested_, false)) connection_.close();
     if (!connection_.try_command("ROLLBACK")) connection_.close();
   }
 
@@ -147,9 +180,14 @@ class PgTransport final : public Transport {
     return snapshot;
   }
 
-  void copy_out(const std::string& query,
-                const std::function<void(std::string_view)>& on_bytes) override {
-    connection_.copy_out(query, on_bytes);
+  void request_copy(const std::string& query) override {
+    connection_.send(query);
+    copy_requested_ = true;
+  }
+
+  void receive_copy(const std::function<void(std::string_view)>& on_bytes) override {
+    copy_requested_ = false;
+    connection_.receive_copy(on_bytes);
   }
 
   std::vector<ObjectSum> digests(const std::string& client_id, std::uint64_t seed) override {
@@ -310,6 +348,7 @@ class PgTransport final : public Transport {
   std::string schema_;
   const Frames frames_;
   bool framed_ = false;  // on this connection
+  bool copy_requested_ = false;
 };
 
 }  // namespace

@@ -116,10 +116,14 @@ class Transport {
   // Asks for the end and does not wait for it: all that was wanted is here.
   virtual void end_round() = 0;
   virtual void abort_round() noexcept = 0;
-  // Within a round: the snapshot's plan, then the bytes of one COPY in chunks of any size.
+  // A round in the cut of another connection's: what share_round() gave there while it lasts.
+  virtual std::string share_round() = 0;
+  virtual void begin_round_of(const std::string& shared) = 0;
+  // Within a round: the snapshot's plan, then the bytes of one COPY in chunks of any size. The
+  // COPY's two halves: the server begins between them.
   virtual Snapshot snapshot(const std::string& client_id) = 0;
-  virtual void copy_out(const std::string& query,
-                        const std::function<void(std::string_view)>& on_bytes) = 0;
+  virtual void request_copy(const std::string& query) = 0;
+  virtual void receive_copy(const std::function<void(std::string_view)>& on_bytes) = 0;
   // Within a round, in its cut: what verify() asks. `records`: those of the ids that the caller
   // sees, and last a row that says whether some were left for another call.
   virtual std::vector<ObjectSum> digests(const std::string& client_id, std::uint64_t seed) = 0;
