@@ -25,6 +25,11 @@ endef
 $(eval $(call fault_program,faults,points))
 $(eval $(call fault_program,crash,crash))
 
+# The fuzz targets over their seeds, without libFuzzer (make fuzz has it).
+build/fuzz-replay: $(patsubst %.cpp,build/%.o,$(filter-out %/seeded.cpp,$(wildcard tests/fuzz/*.cpp))) $(LIB_STATIC)
+	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
+-include $(patsubst %.cpp,build/%.d,$(wildcard tests/fuzz/*.cpp))
+
 # The C API, used by a program in C.
 build/test-c-api: build/tests/c_api/main.o $(LIB_STATIC)
 	$(CXX) -o $@ $^ $(LDFLAGS) $(PKG_LIBS)
@@ -38,7 +43,7 @@ build/tests/%.o: tests/%.cpp mk/tests.mk
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_CXXFLAGS) $(EXTRA_CXXFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash build/test-c-api
+tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash build/fuzz-replay build/test-c-api
 
 .PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-c-api check-install check-examples check-tutorial \
 	check-upgrade check-operations check-sanitizers check-warnings lint format coverage demo \

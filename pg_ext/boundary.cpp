@@ -222,6 +222,9 @@ OwnerState become_owner() {
     state.guc_level = NewGUCNestLevel();
     set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
                       GUC_ACTION_SAVE, true, 0, false);
+    if (quote_all_identifiers)
+      set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                        true, 0, false);
     // The planner overestimates statements over catalogs; compiling one takes 0.4 s.
     if (jit_enabled)
       set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

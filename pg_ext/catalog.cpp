@@ -61,6 +61,18 @@ std::string type_text(Oid type, std::int32_t typmod) {
   });
 }
 
+// While it lives, names are quoted where they must be, whatever the session says.
+class PlainNames {
+ public:
+  PlainNames() { quote_all_identifiers = false; }
+  ~PlainNames() { quote_all_identifiers = before_; }
+  PlainNames(const PlainNames&) = delete;
+  PlainNames& operator=(const PlainNames&) = delete;
+
+ private:
+  const bool before_ = quote_all_identifiers;
+};
+
 char array_delimiter(Oid type) {
   return pg_call([&] {
     const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(getBaseType(type)));
@@ -96,6 +108,7 @@ ColumnInfo column_of(Form_pg_attribute attribute) {
 }
 
 void load_columns(Relation relation, ObjectInfo& object) {
+  const PlainNames plain;
   const TupleDesc shape = RelationGetDescr(relation);
   for (int i = 0; i < shape->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(shape, i);

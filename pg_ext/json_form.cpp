@@ -469,6 +469,8 @@ int pin_settings() {
       {"search_path", "pg_catalog, pg_temp"},  // unnamed, pg_temp would come first
       {"quote_all_identifiers", "off"},
       {"lc_monetary", "C"},
+      {"array_nulls", "on"},
+      {"xmloption", "content"},
   };
   return pg_call([] {
     const int level = NewGUCNestLevel();

@@ -41,8 +41,8 @@ std::optional<std::string> input_text(const ColumnInfo& column, std::string_view
 // key.
 std::vector<std::string> key_input_texts(const ObjectInfo& object, std::string_view record_id);
 
-// Runs `work` under pinned DateStyle, IntervalStyle, TimeZone, bytea_output, extra_float_digits and
-// search_path.
+// Runs `work` under pinned DateStyle, IntervalStyle, TimeZone, bytea_output, extra_float_digits,
+// search_path, array_nulls, xmloption and what else the texts of values hang on.
 namespace detail {
 int pin_settings();
 void unpin_settings(int level);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pg_ext/json_form.h"
+#include "pg_ext/jsonb_form.h"
 
 #include "pg_ext/pg.h"
 
@@ -77,6 +78,29 @@ std::string add_values(Source& source, const std::vector<Write>& run, const Colu
   }
   return source.add(column.type, std::move(inputs));
 }
+
+// Input functions may ask the session's settings (array_nulls, lc_monetary): the values are made
+// under those they were judged by, while triggers and policies run under the caller's.
+Params made_values(const Source& source, const std::vector<Write>& run) {
+  bool direct = true;
+  for (const ColumnInfo* column : written_columns(run.front()))
+    direct = direct && column->type == column->base_type && has_direct_form(column->type);
+  if (direct) return source.params();
+  return as_pinned([&] { return Spi::ready(source.params()); });
+}
+
+// Arrays are cast in the statement, for no array holds them: a NULL in them is one meanwhile, also
+// in a session that takes it for a word.
+class NullsInArrays {
+ public:
+  NullsInArrays() { Array_nulls = true; }
+  ~NullsInArrays() { Array_nulls = before_; }
+  NullsInArrays(const NullsInArrays&) = delete;
+  NullsInArrays& operator=(const NullsInArrays&) = delete;
+
+ private:
+  const bool before_ = Array_nulls;
+};
 
 // Locked rows stay where they are until their own update, so they are found without the index.
 bool by_place(const std::vector<Write>& run) {
@@ -213,7 +237,9 @@ std::vector<Applied> apply(Spi& spi, const PushAuthor& author, const std::vector
   scope.device = author.device;
   if (!author.seal_secret.empty()) scope.seal_secret = &author.seal_secret;
   for (const Write& write : run) scope.mutations.push_back(pushed(write));
-  Rows rows = with_push_scope(scope, [&] { return spi.execute_by_key(sql, source.params()); });
+  const Params values = made_values(source, run);
+  const NullsInArrays nulls;
+  Rows rows = with_push_scope(scope, [&] { return spi.execute_by_key(sql, values); });
   const std::vector<char> hit = hits(rows, run);
   std::vector<Applied> applied;
   for (std::size_t i = 0; i < run.size(); ++i) {

@@ -133,6 +133,14 @@ Rows Spi::execute_by_key(const std::string& sql, const Params& params) {
   return run(plan, params, Access::read_write, 0);
 }
 
+Params Spi::ready(const Params& params) {
+  Params made;
+  made.reserve(params.size());
+  for (const Param& param : params)
+    made.push_back(Param::datum(param.type(), value_of(param), param.is_null()));
+  return made;
+}
+
 Rows Spi::execute_once(const std::string& sql, const Params& params, Access access) {
   std::vector<Oid> types;
   for (const Param& param : params) types.push_back(param.type());

@@ -100,6 +100,9 @@ class Spi {
   // to element in their order and by index. A plan made for each call would now and then read the
   // whole table instead, and take its rows in any order.
   Rows execute_by_key(const std::string& sql, const Params& params = {});
+  // The parameters with their values made, in the current memory context: what input functions read
+  // from the session's settings is read now.
+  static Params ready(const Params& params);
   // Not cached: for texts that will not come again.
   Rows execute_once(const std::string& sql, const Params& params = {},
                     Access access = Access::read_write);

@@ -90,6 +90,7 @@ ObjectRules parse_object_rules(std::string_view strategy, std::string_view on_co
     if (parsed->function) rules.function = quoted_name(*parsed->function);
   }
   rules.on_conflict = parse_strategy(on_conflict).value_or(Strategy::lww);
+  if (rules.on_conflict == Strategy::merge) rules.on_conflict = Strategy::lww;
   rules.deletes = parse_delete_rule(deletes).value_or(DeleteRule::deletion_wins);
   if (fields.empty()) return rules;
   const Json list = parse_json(fields);

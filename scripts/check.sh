@@ -49,6 +49,7 @@ told() {
 suite lint scripts/lint.sh
 suite protocol build/test-protocol
 suite client build/test-client
+suite fuzz-corpus build/fuzz-replay tests/fuzz/corpus 1000
 suite regress scripts/run-regress.sh regress
 suite isolation scripts/run-regress.sh isolation
 suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e -tse=torture

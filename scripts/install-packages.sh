@@ -2,6 +2,7 @@
 # Sees to it that the Debian packages a target needs are installed, and says what it does.
 #   install-packages.sh build   what `make` and `make install` need
 #   install-packages.sh all     and what the tests, the demo and lint need
+#   install-packages.sh fuzz    and clang with libFuzzer
 # Nothing to do: silent and fast. OBJECTOS_PACKAGES=skip: does nothing at all.
 set -euo pipefail
 
@@ -9,6 +10,7 @@ set -euo pipefail
 PG_VERSION=${PG_VERSION:-15}
 packages=(g++ pkg-config libpq-dev libsqlite3-dev libssl-dev rapidjson-dev libzstd-dev)
 server_packages=("postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION")
+[ "${1:-all}" != fuzz ] || packages+=(clang libclang-rt-dev)
 if [ "${1:-all}" = all ]; then
   packages+=(doctest-dev sqlite3 clang-format iso-codes jq procps python3)
 fi
