@@ -72,9 +72,12 @@ TEST_CASE("triggers run as whoever writes") {
       PERFORM public.note(TG_WHEN || TG_LEVEL);
       RETURN coalesce(NEW, OLD);
     END $$;
-    CREATE TRIGGER a BEFORE INSERT OR UPDATE OR DELETE ON trap FOR EACH ROW EXECUTE FUNCTION spring();
-    CREATE TRIGGER b AFTER INSERT OR UPDATE OR DELETE ON trap FOR EACH ROW EXECUTE FUNCTION spring();
-    CREATE TRIGGER c AFTER INSERT OR UPDATE OR DELETE ON trap FOR EACH STATEMENT EXECUTE FUNCTION spring();
+    CREATE TRIGGER a BEFORE INSERT OR UPDATE OR DELETE ON trap FOR EACH ROW
+      EXECUTE FUNCTION spring();
+    CREATE TRIGGER b AFTER INSERT OR UPDATE OR DELETE ON trap FOR EACH ROW
+      EXECUTE FUNCTION spring();
+    CREATE TRIGGER c AFTER INSERT OR UPDATE OR DELETE ON trap FOR EACH STATEMENT
+      EXECUTE FUNCTION spring();
     CREATE CONSTRAINT TRIGGER d AFTER INSERT OR UPDATE ON trap DEFERRABLE INITIALLY DEFERRED
       FOR EACH ROW EXECUTE FUNCTION spring())");
   world.finish();
@@ -91,7 +94,8 @@ TEST_CASE(
       AS $$ BEGIN RETURN public.note(place); END $$;
     CREATE DOMAIN watched AS text CHECK (public.note('domain'));
     CREATE TABLE trap (id int PRIMARY KEY, v watched, w text DEFAULT public.noted('default', 'w'),
-      g text GENERATED ALWAYS AS (public.noted('generated', w)) STORED, CHECK (public.note('check')));
+      g text GENERATED ALWAYS AS (public.noted('generated', w)) STORED,
+      CHECK (public.note('check')));
     CREATE INDEX ON trap (public.noted('index', w));
     CREATE INDEX ON trap (w) WHERE public.always('predicate');
     SELECT sync_enable('trap', on_conflict => 'manual'))");
@@ -117,7 +121,8 @@ TEST_CASE("merge functions run as whoever pushes") {
   World world;
   world.mallory.rows(
       R"(CREATE FUNCTION merging(base jsonb, client jsonb, server jsonb, context jsonb)
-      RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN PERFORM public.note('merge'); RETURN client; END $$;
+      RETURNS jsonb LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM public.note('merge'); RETURN client; END $$;
     CREATE TABLE trap (id int PRIMARY KEY, v text);
     SELECT sync_enable('trap', 'function:public.merging'))");
   world.finish();
@@ -129,7 +134,8 @@ TEST_CASE("a type's own operators and casts run as whoever reads or writes") {
   world.mallory.rows(R"(CREATE TYPE pair AS (a int, b int);
     CREATE FUNCTION pair_equal(pair, pair) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
       $$ BEGIN PERFORM public.note('operator'); RETURN ($1).a IS NOT DISTINCT FROM ($2).a; END $$;
-    CREATE FUNCTION pair_less(pair, pair) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT ($1).a < ($2).a $$;
+    CREATE FUNCTION pair_less(pair, pair) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+      $$ SELECT ($1).a < ($2).a $$;
     CREATE OPERATOR = (LEFTARG = pair, RIGHTARG = pair, FUNCTION = pair_equal);
     CREATE OPERATOR < (LEFTARG = pair, RIGHTARG = pair, FUNCTION = pair_less);
     CREATE FUNCTION from_text(text) RETURNS pair LANGUAGE plpgsql AS
@@ -237,7 +243,8 @@ TEST_CASE("DDL of somebody else's does not run anything of ours with more rights
   CHECK(world.mallory.ask("SET objectos_sync.nothing = 1").state == "42602");
   // Her own tables come and go through our event triggers.
   world.mallory.rows(R"(CREATE TABLE trap (id int PRIMARY KEY, v text); SELECT sync_enable('trap');
-    CREATE TYPE t AS ENUM ('a'); ALTER TABLE trap ADD COLUMN e t; ALTER TYPE t RENAME VALUE 'a' TO 'b';
+    CREATE TYPE t AS ENUM ('a'); ALTER TABLE trap ADD COLUMN e t;
+    ALTER TYPE t RENAME VALUE 'a' TO 'b';
     ALTER TABLE trap DROP COLUMN v; DROP TABLE trap; DROP TYPE t)");
   CHECK(world.server.exec("SELECT count(*) FROM objectos_sync.objects WHERE object = 'trap'") ==
         "0");
