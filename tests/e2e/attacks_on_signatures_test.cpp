@@ -53,11 +53,12 @@ struct World : AttackWorld {
     return push(mallory, client, form(key.id, sign(key, client, payload), payload));
   }
   std::string log_in(const Key& key, const std::string& client) {
-    const std::string challenge = mallory.rows("SELECT sync_challenge('" + client + "')");
+    const std::string challenge =
+        mallory.rows("SELECT challenge FROM sync_challenge('" + client + "')");
     const std::string proof =
         hmac(key.secret, objectos::login_message({epoch, key.id, client}, challenge));
-    return mallory.rows("SELECT sync_login('" + client + "', '" + key.id + "', '" + challenge +
-                        "', '" + proof + "')");
+    return mallory.rows("SELECT token FROM sync_login('" + client + "', '" + key.id + "', '" +
+                        challenge + "', '" + proof + "')");
   }
   std::string notes() {
     return server.exec("SELECT string_agg(owner || ' ' || body, ',' ORDER BY id) FROM notes");
@@ -193,16 +194,16 @@ TEST_CASE("a token of one database, one client or a revoked key opens no other")
 
 TEST_CASE("a proof of one challenge, client or purpose is none of another") {
   World world;
-  const std::string challenge = world.mallory.rows("SELECT sync_challenge('phone')");
+  const std::string challenge = world.mallory.rows("SELECT challenge FROM sync_challenge('phone')");
   const auto login = [&](const std::string& client, const std::string& asked,
                          const std::string& proof) {
-    return world.mallory.ask("SELECT sync_login('" + client + "', '" + world.ada_key.id + "', '" +
-                             asked + "', '" + proof + "')");
+    return world.mallory.ask("SELECT token FROM sync_login('" + client + "', '" + world.ada_key.id +
+                             "', '" + asked + "', '" + proof + "')");
   };
   const std::string proof =
       hmac(world.ada_key.secret,
            objectos::login_message({world.epoch, world.ada_key.id, "phone"}, challenge));
-  const std::string fresh = world.mallory.rows("SELECT sync_challenge('phone')");
+  const std::string fresh = world.mallory.rows("SELECT challenge FROM sync_challenge('phone')");
   CHECK(login("phone", fresh, proof).state == kFailed);
   CHECK(login("tablet", challenge, proof).state == kFailed);
   // One of her own making, and a signature of a mutation that says the challenge.
