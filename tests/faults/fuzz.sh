@@ -36,7 +36,7 @@ link() {
 run() {
   local name=$1 seconds=$2 seeds=$3 status=0 log=$build/$1/log
   nice -n 19 "$build/$name/run" "$build/$name/corpus" "$seeds" -max_total_time="$seconds" -max_len=4096 \
-    -timeout=20 -rss_limit_mb=2048 -dict=tests/fuzz/words.dict -print_final_stats=1 \
+    -timeout=120 -rss_limit_mb=2048 -dict=tests/fuzz/words.dict -print_final_stats=1 \
     -artifact_prefix="$build/$name/" >"$log" 2>&1 || status=$?
   local runs edges
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
