@@ -64,6 +64,8 @@ const std::map<std::string, Told> kTold = {
     {"push_bytes", {"70000", [](const Options& o) { return std::to_string(o.push_bytes); }}},
     {"fold", {"true", [](const Options& o) { return o.fold ? "true" : "false"; }}},
     {"lease_block", {"13", [](const Options& o) { return std::to_string(o.lease_block); }}},
+    {"initial_connections",
+     {"5", [](const Options& o) { return std::to_string(o.initial_connections); }}},
     {"history_groups",
      {"14", [](const Options& o) { return std::to_string(o.history_groups.value_or(-1)); }}},
     {"frames",
