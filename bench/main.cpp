@@ -39,6 +39,7 @@ std::vector<Suite> suites() {
           pull_100_suite(),
           pull_100k_suite(),
           push_suite(),
+          push_signed_suite(),
           log_depth_suite(),
           local_write_suite(),
           local_write_busy_suite(),

@@ -59,6 +59,7 @@ Suite initial_parallel_suite();
 Suite pull_100_suite();
 Suite pull_100k_suite();
 Suite push_suite();
+Suite push_signed_suite();
 Suite log_depth_suite();
 Suite local_write_suite();
 Suite local_write_busy_suite();

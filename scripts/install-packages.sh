@@ -12,7 +12,7 @@ packages=(g++ pkg-config libpq-dev libsqlite3-dev libssl-dev rapidjson-dev libzs
 server_packages=("postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION")
 [ "${1:-all}" != fuzz ] || packages+=(clang libclang-rt-dev)
 if [ "${1:-all}" = all ]; then
-  packages+=(doctest-dev sqlite3 clang-format iso-codes jq procps python3)
+  packages+=(doctest-dev sqlite3 clang-format iso-codes jq pgbouncer procps python3)
 fi
 
 # An own PostgreSQL named by PG_CONFIG, with its PGXS, needs no packaged one.

@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string_view>
 
 #include "exit_codes.h"
@@ -177,6 +178,9 @@ int run_command(const Arguments& arguments, Output& output) {
   options.server = verb == "clone" ? arguments.operands[0] : arguments.value("--server");
   options.frames = frames_of(arguments);
   options.initial_connections = connections_of(arguments);
+  options.key_file = arguments.value("--key-file");
+  const char* const key_file = std::getenv("OBJECTOS_KEY_FILE");
+  if (options.key_file.empty() && key_file != nullptr) options.key_file = key_file;
   SyncEngine engine(options);
   for (const Command& command : kCommands) {
     if (command.verb == verb) return command.run(arguments, engine, output);

@@ -154,6 +154,8 @@ std::string bash_completion() {
          "  case $before in\n"
          "    --frames) mapfile -t COMPREPLY < <(compgen -W 'auto on off' -- \"$current\")\n"
          "      return ;;\n"
+         "    --key-file) mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
+         "      return ;;\n"
          "    " +
          valued +
          ") return ;;\n"

@@ -26,6 +26,7 @@
 #include "objectos/live_query.h"
 #include "objectos/local_writes.h"
 #include "objectos/resolver.h"
+#include "objectos/signing.h"
 #include "objectos/types.h"
 #include "objectos/verify.h"
 
@@ -55,6 +56,11 @@ struct Options {
   // A password in it is used for connecting and never stored or logged; better: ~/.pgpass,
   // PGPASSWORD or a service file.
   std::string server{};
+  // Signed mode (docs/identity.md): the file that holds the user's key, as KEY_ID:SECRET. Nobody
+  // but its owner may have rights to it (class local, "key_file_open_to_others"). Read for each
+  // sync.
+  std::string key_file{};
+  SigningKey key{};           // the same without a file; key_file goes before it
   std::string device{};       // free text for people; shown in the server's client list
   int page_mutations = 1000;  // rows examined per page of a pull, 1 to 10,000
   int push_mutations = 1000;  // mutations per push request, 1 to 1,000

@@ -53,6 +53,8 @@ bool take_word(Options& options, const JsonMember& member) {
     options.server = text(member);
   else if (member.name == "device")
     options.device = text(member);
+  else if (member.name == "key_file")
+    options.key_file = text(member);
   else if (member.name == "frames")
     options.frames = frames(member);
   else if (member.name == "delivery")

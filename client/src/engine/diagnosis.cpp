@@ -5,6 +5,7 @@
 #include "engine/answers.h"
 #include "engine/engine_impl.h"
 #include "engine/error_classes.h"
+#include "engine/signer.h"
 #include "protocol/json.h"
 #include "protocol/timestamp.h"
 #include "transport/pg_transport.h"
@@ -220,6 +221,7 @@ std::vector<Finding> SyncEngine::Impl::diagnose() {
       throw Error(ErrorClass::usage, "no_server", "No server is named.", {}, "Give --server.");
     }
     auto link = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
+    link->sign_with(RequestSigner::of(options_));
     link->connect();
     asked.ok("reach", "The server answers and has the extension.");
     if (!state.client_id.empty()) {

@@ -7,6 +7,7 @@
 
 #include "engine/given_values.h"
 #include "engine/public_forms.h"
+#include "engine/signer.h"
 #include "engine/translated.h"
 #include "transport/conninfo.h"
 #include "transport/pg_transport.h"
@@ -141,8 +142,9 @@ void SyncEngine::Impl::close_database() {
 }
 
 SessionLimits SyncEngine::Impl::session_limits() const {
-  return {options_.page_mutations, options_.push_mutations, options_.lease_block,
-          options_.push_bytes,     options_.fold,           options_.initial_connections};
+  return {options_.page_mutations,    options_.push_mutations, options_.lease_block,
+          options_.push_bytes,        options_.fold,           options_.initial_connections,
+          RequestSigner::of(options_)};
 }
 
 LocalDatabase& SyncEngine::Impl::database() {
@@ -180,6 +182,8 @@ SyncResult SyncEngine::Impl::clone() {
     SyncResult result;
     SessionEvents events = session_events();
     Transport& link = transport();
+    SessionLimits limits = session_limits();
+    link.sign_with(limits.signer);
     close_database();
     close_app_connection();
     bool exists = false;
@@ -198,13 +202,20 @@ SyncResult SyncEngine::Impl::clone() {
     const auto connection = [this] {
       return make_pg_transport(server_, options_.timing.connect_timeout, options_.frames);
     };
-    database_ = clone_replica(link, {options_.database, server, connection}, session_limits(),
-                              events, result);
+    database_ =
+        clone_replica(link, {options_.database, server, connection}, limits, events, result);
     if (options_.history_groups) database_->limit_history(*options_.history_groups);
     feed_.hold_file(true);
     note_conflicts(*database_);
     return result;
   });
+}
+
+// For what is asked outside of an exchange.
+void SyncEngine::Impl::connect_as_user() {
+  transport().sign_with(RequestSigner::of(options_));
+  transport().connect();
+  transport().act_as(database().state().client_id);
 }
 
 // The file was synced with the server of the options: from now on that is its server.
@@ -224,7 +235,9 @@ SyncResult SyncEngine::Impl::sync(bool push, bool pull) {
   SyncResult result = exclusively(
       [&] {
         SessionEvents events = session_events();
-        SyncSession session(transport(), database(), session_limits(), events);
+        SessionLimits limits = session_limits();
+        transport().sign_with(limits.signer);
+        SyncSession session(transport(), database(), limits, events);
         SyncResult made = session.run(push, pull);
         if (push && pull && send_decisions()) {
           SyncResult after = session.run(false, true);
@@ -255,7 +268,7 @@ Verdict SyncEngine::Impl::resolve(const std::string& conflict, const std::string
       made.object = local.object;
       made.record_id = local.record_id;
     }
-    transport().connect();
+    connect_as_user();
     VerdictRow row = values ? transport().resolve_values(conflict_id, text)
                             : transport().resolve(conflict_id, text);
     made.mutation_id = row.mutation_id;
@@ -277,6 +290,7 @@ Verdict SyncEngine::Impl::resolve(const std::string& conflict, const std::string
 VerifyReport SyncEngine::Impl::verify(const VerifyOptions& options) {
   return exclusively([&] {
     SessionEvents events = session_events();
+    transport().sign_with(RequestSigner::of(options_));
     SyncSession session(transport(), database(), {options_.page_mutations, options_.push_mutations},
                         events);
     VerifyReport report = session.verify(options);
@@ -290,7 +304,7 @@ std::vector<HistoryEntry> SyncEngine::Impl::record_log(const std::string& object
   check_text(object, "object");
   check_text(record_id, "record");
   return exclusively([&] {
-    transport().connect();
+    connect_as_user();
     return transport().history(object, record_id, max, std::nullopt);
   });
 }

@@ -88,6 +88,7 @@ class SyncEngine::Impl {
   std::unique_ptr<LocalDatabase> open_beside() const;
   void describe_file(Status& status) const;
   SessionLimits session_limits() const;
+  void connect_as_user();
   void follow_server();
   static void describe_file(Status& status, const LocalDatabase& database);
   void describe_engine(Status& status);

@@ -41,6 +41,7 @@ void SyncSession::take_new_identity(SyncResult& result) {
       fates.push_back(stored_form(row));
   }
   fault_point("fork.asked");
+  transport_.act_as(fresh);
   std::unique_ptr<WriteScope> scope = events_.begin_write();
   const auto set_aside = database_.adopt_identity(
       fresh, fates, [&] { scope->begun(database_); }, [&] { scope->renumbered(database_); });

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "engine/public_forms.h"
+#include "engine/signer.h"
 #include "engine/sync_session.h"
 #include "fault_point.h"
 #include "objectos/error.h"
@@ -99,10 +100,21 @@ void SyncSession::push_all(SyncResult& result) {
   }
 }
 
+BatchLimits SyncSession::batch_limits() const {
+  BatchLimits limits{static_cast<std::size_t>(limits_.push_mutations),
+                     static_cast<std::size_t>(limits_.push_bytes), limits_.fold};
+  if (limits_.signer) {
+    const SyncState state = database_.state();
+    limits.seal = [signer = limits_.signer, state](const std::string& frozen) {
+      return signer->seal(frozen, state.epoch, state.client_id);
+    };
+  }
+  return limits;
+}
+
 // Local writes are told before their steps become one.
 std::vector<QueuedMutation> SyncSession::next_batch(std::int64_t after) {
-  const BatchLimits limits{static_cast<std::size_t>(limits_.push_mutations),
-                           static_cast<std::size_t>(limits_.push_bytes), limits_.fold};
+  const BatchLimits limits = batch_limits();
   if (!limits.fold) return database_.next_batch(limits, after, {});
   const std::unique_ptr<WriteScope> scope = events_.begin_write();
   return database_.next_batch(limits, after, [&] { scope->begun(database_); });

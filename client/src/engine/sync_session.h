@@ -57,6 +57,7 @@ struct SessionLimits {
   std::int64_t push_bytes = 4 << 20;
   bool fold = false;
   int initial_connections = 1;
+  std::shared_ptr<const RequestSigner> signer{};  // none: role mode
 };
 
 class SyncSession {
@@ -81,6 +82,7 @@ class SyncSession {
   bool reject_unreadable(SyncResult& result);
   void push_all(SyncResult& result);
   std::vector<QueuedMutation> next_batch(std::int64_t after);
+  BatchLimits batch_limits() const;
   void request_push(const std::vector<QueuedMutation>& batch);
   // Of one batch, in the server's order.
   struct Judged {

@@ -137,7 +137,8 @@ struct QueuedMutation {
   std::string group, state;  // pending | in_flight | judged
   std::string verdict;       // JSON text or empty
   std::string undo_of;       // id of the mutation that it takes back, or empty
-  std::string frozen;        // exact bytes to send (a JSON object); empty while pending
+  std::string frozen;        // exact bytes to send (a JSON object); empty while pending. Signed
+                             // ones are frozen in their signed form
 };
 
 // What one push may hold: mutations, and bytes of their messages. `fold`: steps that follow one
@@ -146,6 +147,8 @@ struct BatchLimits {
   size_t mutations = 1000;
   size_t bytes = size_t{4} << 20;
   bool fold = false;
+  // The text to send for a frozen one, or for what it was sent as before; the same: it stays.
+  std::function<std::string(const std::string& frozen)> seal{};
   BatchLimits(size_t of_mutations) : mutations(of_mutations) {}
   BatchLimits(size_t of_mutations, size_t of_bytes, bool folds = false)
       : mutations(of_mutations), bytes(of_bytes), fold(folds) {}

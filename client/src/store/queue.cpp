@@ -199,10 +199,33 @@ void Store::leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) 
   batch.resize(free < max / 2 ? 0 : free);
 }
 
+// What was frozen unsigned, or under a key that was replaced: what it says stays the same.
+void Store::seal_again(std::vector<QueuedMutation>& sent, const BatchLimits& limits) {
+  if (!limits.seal) return;
+  std::vector<QueuedMutation*> changed;
+  for (QueuedMutation& mutation : sent) {
+    std::string text = limits.seal(mutation.frozen);
+    if (text == mutation.frozen) continue;
+    mutation.frozen = std::move(text);
+    changed.push_back(&mutation);
+  }
+  if (changed.empty()) return;
+  WriteTransaction transaction(database_);
+  Statement freeze(database_, queue_sql::freeze);
+  for (const QueuedMutation* mutation : changed) {
+    freeze.bind_view(1, mutation->frozen).bind(2, mutation->version);
+    freeze.bind(3, mutation->client_sequence).run();
+  }
+  transaction.commit();
+}
+
 std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after,
                                               const std::function<void()>& begun) {
   std::vector<QueuedMutation> sent = in_flight_after(after, limits);
-  if (!sent.empty()) return sent;
+  if (!sent.empty()) {
+    seal_again(sent, limits);
+    return sent;
+  }
   WriteTransaction transaction(database_);
   if (limits.fold && begun) begun();
   std::vector<QueuedMutation> pending;
@@ -227,6 +250,7 @@ std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after,
     mutation.version = known.first->second.carried(claimed);
     if (!mutation.undo_of.empty() && mutation.version != claimed) mutation.original.clear();
     mutation.frozen = frozen_payload(mutation);
+    if (limits.seal) mutation.frozen = limits.seal(mutation.frozen);
     mutation.state = "in_flight";
     freeze.bind_view(1, mutation.frozen).bind(2, mutation.version);
     freeze.bind(3, mutation.client_sequence).run();

@@ -53,6 +53,10 @@ inline constexpr const char* rewrite =
     "UPDATE _mutations SET operation=?1,data=?2,original=?3,version=?4 WHERE client_sequence=?5";
 inline constexpr const char* freeze =
     "UPDATE _mutations SET state='in_flight',frozen=?1,version=?2 WHERE client_sequence=?3";
+// Signatures are for one history of the server: in another one what was signed is signed anew.
+inline constexpr const char* unseal =
+    "UPDATE _mutations SET frozen=json_extract(frozen,'$.payload') WHERE state='in_flight' AND "
+    "substr(frozen,1,10)='{\"key_id\":'";
 inline constexpr const char* judge =
     "UPDATE _mutations SET state='judged',synced=1,verdict=?1 WHERE client_sequence=?2";
 inline constexpr const char* drop = "DELETE FROM _mutations WHERE client_sequence=?1";

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "../fault_point.h"
+#include "json_slices.h"
 #include "protocol/errors.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
@@ -43,6 +44,10 @@ ProtocolError too_large(size_t bytes) {
 std::optional<ProtocolError> why_unreadable(const std::string& message) {
   try {
     parse_json(message);
+    if (!message.starts_with("{\"key_id\":")) return std::nullopt;
+    JsonSlices form;  // the mutation itself is a string in it
+    form.parse(message);
+    parse_json(json_unquote(form.find("payload")->raw));
   } catch (const ProtocolError& error) {
     return error;
   }

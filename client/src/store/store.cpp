@@ -13,6 +13,7 @@
 #include "../fault_point.h"
 #include "app_indexes.h"
 #include "json_slices.h"
+#include "queue_sql.h"
 #include "table_swap.h"
 #include "undo_history.h"
 
@@ -361,9 +362,12 @@ SyncState Store::state() const {
 
 void Store::set_identity(const std::string& client_id, const std::string& user_id,
                          const std::string& epoch) {
+  WriteTransaction transaction(database_);
   Statement update(database_, "UPDATE _sync_state SET client_id=?,user_id=?,epoch=?");
   update.bind(1, std::string_view(client_id)).bind(2, std::string_view(user_id));
   update.bind(3, std::string_view(epoch)).run();
+  Statement(database_, queue_sql::unseal).run();
+  transaction.commit();
 }
 void Store::set_server(const std::string& server) {
   set_state(database_, "server", server);

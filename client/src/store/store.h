@@ -161,6 +161,7 @@ class Store : public LocalDatabase {
                                                const std::string& record_id) const;
   void leave_out_in_flight(std::vector<QueuedMutation>& batch, size_t max) const;
   static std::string frozen_payload(const QueuedMutation& mutation);
+  void seal_again(std::vector<QueuedMutation>& sent, const BatchLimits& limits);
   void open_file(const std::string& file, int flags);
   void build_beside(const std::string& path);
   void serve();

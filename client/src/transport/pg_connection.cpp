@@ -222,6 +222,13 @@ void PgConnection::send(const std::string& sql, std::initializer_list<PgParamete
   flush();
 }
 
+void PgConnection::command(const std::string& sql) {
+  prepare_to_send();
+  if (PQsendQuery(connection_, sql.c_str()) == 0) throw_connection_error("send to");
+  flush();
+  receive();
+}
+
 void PgConnection::send_binary(const std::string& sql,
                                std::initializer_list<PgParameter> parameters,
                                const std::string* bytes) {

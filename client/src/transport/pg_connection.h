@@ -36,6 +36,8 @@ class PgConnection {
   bool open();
   void close() noexcept;
   PgResult query(const std::string& sql, std::initializer_list<PgParameter> parameters = {});
+  // Statements without parameters, separated by semicolons, in one round trip.
+  void command(const std::string& sql);
   // The two halves of query(): the server works in between. Sending anew waits for the end of
   // what was sent before and was not received.
   void send(const std::string& sql, std::initializer_list<PgParameter> parameters = {});

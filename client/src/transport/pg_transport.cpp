@@ -10,6 +10,7 @@
 #include "transport/conninfo.h"
 #include "transport/frame_messages.h"
 #include "transport/pg_connection.h"
+#include "transport/session_login.h"
 
 namespace objectos {
 
@@ -73,17 +74,35 @@ class PgTransport final : public Transport {
 
   void disconnect() noexcept override { connection_.close(); }
 
+  void sign_with(std::shared_ptr<const RequestSigner> signer) override {
+    login_.sign_with(std::move(signer));
+  }
+
+  void act_as(const std::string& client_id) override {
+    login_.renew(connection_, schema_, client_id);
+  }
+
   std::string hello(const std::string& client_id, std::optional<std::int64_t> high_water) override {
     PgParameter known;
     if (high_water) known = std::to_string(*high_water);
-    return scalar("SELECT " + schema_ + "sync_hello($1::text, $2::bigint)", {client_id, known});
+    const auto ask = [&] {
+      act_as(client_id);
+      return scalar(schema_ + "sync_hello($1::text, $2::bigint)", {client_id, known});
+    };
+    try {
+      return ask();
+    } catch (const Error& error) {
+      if (error.code() != "OS018" || !login_.known()) throw;
+    }
+    login_.forget();
+    return ask();
   }
 
-  std::string schema() override { return scalar("SELECT " + schema_ + "sync_schema()", {}); }
+  std::string schema() override { return scalar(schema_ + "sync_schema()", {}); }
 
   std::string status_problems() override {
     return scalar(
-        "SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('fact', fact, 'problem', "
+        "coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('fact', fact, 'problem', "
         "problem, 'hint', hint)), '[]') FROM " +
             schema_ + "sync_status() WHERE problem IS NOT NULL",
         {});
@@ -106,7 +125,8 @@ class PgTransport final : public Transport {
 
   // What an acknowledgement says, the next one says again: it need not wait for the server's disk.
   void request_ack(const std::string& ack_json) override {
-    connection_.send("SELECT pg_catalog.set_config('synchronous_commit', 'off', true), " + schema_ +
+    connection_.send("SELECT " + login_.first() +
+                         "pg_catalog.set_config('synchronous_commit', 'off', true), " + schema_ +
                          "sync_ack($1::json)",
                      {ack_json});
   }
@@ -114,11 +134,15 @@ class PgTransport final : public Transport {
   void receive_ack() override { connection_.receive(); }
 
   void begin_round() override {
-    connection_.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    connection_.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + login_.second());
   }
 
   void request_page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
                     std::int64_t confirmed) override {
+    if (login_.ends_soon()) {  // the round goes on under a new one
+      act_as(client_id);
+      connection_.query("SELECT " + login_.first() + "true");
+    }
     const std::string arguments = "($1::text, $2::text, $3::int, $4::bigint)";
     const std::initializer_list<PgParameter> values = {
         client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)};
@@ -141,7 +165,7 @@ class PgTransport final : public Transport {
   // It waits while others read: no timeout of the server's for idle transactions may end it.
   std::string share_round() override {
     return scalar(
-        "SELECT pg_catalog.pg_export_snapshot() || ' ' || pg_catalog.pg_current_snapshot() FROM "
+        "pg_catalog.pg_export_snapshot() || ' ' || pg_catalog.pg_current_snapshot() FROM "
         "(SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true)) AS waits",
         {});
   }
@@ -152,7 +176,7 @@ class PgTransport final : public Transport {
     connection_.query("SET TRANSACTION SNAPSHOT " + literal(shared.substr(0, space)));
     // A string of several hosts, or a pooler, may lead to a server that knows another by the name.
     if (space == std::string::npos ||
-        scalar("SELECT pg_catalog.pg_current_snapshot()", {}) != shared.substr(space + 1)) {
+        scalar("pg_catalog.pg_current_snapshot()", {}) != shared.substr(space + 1)) {
       throw Error(ErrorClass::transient, "other_server",
                   "Another connection came to another server.");
     }
@@ -237,9 +261,9 @@ class PgTransport final : public Transport {
     PgParameter last;
     if (before) last = std::to_string(*before);
     const PgResult rows =
-        connection_.query(std::string("SELECT ") + kHistoryColumns + " FROM " + schema_ +
-                              "sync_history($1::text, $2::text, $3::int, $4::bigint)",
-                          {object, record_id, std::to_string(max), last});
+        query_as_user(std::string("SELECT ") + kHistoryColumns + " FROM " + schema_ +
+                          "sync_history($1::text, $2::text, $3::int, $4::bigint)",
+                      {object, record_id, std::to_string(max), last});
     std::vector<HistoryEntry> entries;
     for (int row = 0; row < PQntuples(rows.get()); ++row) {
       entries.push_back(history_at(rows.get(), row));
@@ -249,12 +273,12 @@ class PgTransport final : public Transport {
 
   std::vector<VerdictRow> fork(const std::string& client_id, const std::string& new_client_id,
                                const std::string& mutations_json) override {
-    return verdicts(connection_.query(select_verdicts("sync_fork($1::text, $2::text, $3::json)"),
-                                      {client_id, new_client_id, mutations_json}));
+    return verdicts(query_as_user(select_verdicts("sync_fork($1::text, $2::text, $3::json)"),
+                                  {client_id, new_client_id, mutations_json}));
   }
 
   ReservedIds reserve_ids(const std::string& object, std::int64_t count) override {
-    PgResult row = connection_.query(
+    PgResult row = query_as_user(
         "SELECT first, last, step FROM " + schema_ + "sync_reserve_ids($1::text, $2::bigint)",
         {object, std::to_string(count)});
     ReservedIds ids;
@@ -314,13 +338,27 @@ class PgTransport final : public Transport {
          buckets + "}"});
   }
 
-  std::string scalar(const std::string& sql, std::initializer_list<PgParameter> parameters) {
-    PgResult result = connection_.query(sql, parameters);
+  std::string scalar(const std::string& what, std::initializer_list<PgParameter> parameters) {
+    PgResult result = connection_.query("SELECT " + login_.first() + what, parameters);
     if (PQntuples(result.get()) != 1) {
       throw Error(ErrorClass::upgrade, "unexpected_answer",
-                  "The server gave an answer this version does not know.", sql);
+                  "The server gave an answer this version does not know.", what);
     }
-    return text_at(result.get(), 0, 0).value_or("");
+    return text_at(result.get(), 0, PQnfields(result.get()) - 1).value_or("");
+  }
+
+  // A function in FROM runs before the columns of its row: the login goes before, in a transaction.
+  PgResult query_as_user(const std::string& sql, std::initializer_list<PgParameter> parameters) {
+    if (!login_.known()) return connection_.query(sql, parameters);
+    connection_.command("BEGIN" + login_.second());
+    try {
+      PgResult result = connection_.query(sql, parameters);
+      connection_.query("COMMIT");
+      return result;
+    } catch (...) {
+      abort_round();
+      throw;
+    }
   }
 
   std::string select_verdicts(const char* call) const {
@@ -336,7 +374,7 @@ class PgTransport final : public Transport {
   }
 
   VerdictRow one_verdict(const char* call, std::initializer_list<PgParameter> parameters) {
-    auto list = verdicts(connection_.query(select_verdicts(call), parameters));
+    auto list = verdicts(query_as_user(select_verdicts(call), parameters));
     if (list.empty()) {
       throw Error(ErrorClass::upgrade, "unexpected_answer",
                   "The server gave no verdict for the resolution.");
@@ -345,6 +383,7 @@ class PgTransport final : public Transport {
   }
 
   PgConnection connection_;
+  SessionLogin login_;
   std::string schema_;
   const Frames frames_;
   bool framed_ = false;  // on this connection

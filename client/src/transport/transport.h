@@ -90,12 +90,18 @@ struct DigestQuestion {
   std::vector<std::uint64_t> buckets;
 };
 
+class RequestSigner;
+
 class Transport {
  public:
   virtual ~Transport() = default;
   // Connects unless connected and alive. Keeps trying no longer than the connect timeout.
   virtual void connect() = 0;
   virtual void disconnect() noexcept = 0;
+  // From now on the exchange is the key's user's; nullptr: the role's.
+  virtual void sign_with(std::shared_ptr<const RequestSigner> signer) = 0;
+  // Logs in for this client, where there is a key and no login that lasts; hello() does it, too.
+  virtual void act_as(const std::string& client_id) = 0;
   // JSON text of sync_hello().
   virtual std::string hello(const std::string& client_id,
                             std::optional<std::int64_t> high_water) = 0;
