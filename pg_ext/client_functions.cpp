@@ -80,6 +80,7 @@ bool forget(const std::string& client_id) {
       const Params params{Param::text(client_id)};
       const bool known = spi.execute(forget_sql, params).affected() > 0;
       spi.execute("DELETE FROM objectos_sync.verdicts WHERE client_id = $1", params);
+      spi.execute("DELETE FROM objectos_sync.subscriptions WHERE client_id = $1", params);
       return known;
     });
   });

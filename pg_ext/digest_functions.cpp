@@ -61,7 +61,7 @@ template <typename Work>
 void with_digests(const std::string& client_id, std::int64_t seed, const Work& work) {
   with_spi([&](Spi& spi) {
     const PullClient client = identify_client(spi, client_id);
-    const View view = open_view(client.epoch);
+    const View view = open_view(spi, client.client_id, client.epoch);
     as_pinned([&] {
       RecordHasher hasher(static_cast<std::uint64_t>(seed), client);
       work(view, hasher);
@@ -122,7 +122,7 @@ PullRows records(const std::string& client_id, const std::string& name,
   static const FieldsOf all = [](const std::string&, std::int64_t) { return nullptr; };
   return with_spi([&](Spi& spi) {
     const PullClient client = identify_client(spi, client_id);
-    const View view = open_view(client.epoch);
+    const View view = open_view(spi, client.client_id, client.epoch);
     const ObjectView& object = readable_object(view, name);
     PullRows out;
     std::size_t bytes = 0;

@@ -31,6 +31,7 @@ struct PlainRow {
   char* operation;
   char** fields;
   int field_count;
+  char* touched;
   int64 version;
   bool exact;
   int64 batch_end;  // 0: not the first of its batch
@@ -133,6 +134,10 @@ PlainRow copy_row(const OpenLog& log, HeapTuple tuple) {
   row.exact = !nulls[exact] && DatumGetBool(values[exact]);
   row.batch_end = nulls[batch_end] ? 0 : DatumGetInt64(values[batch_end]);
   if (!nulls[data] && strcmp(row.operation, "update") == 0) copy_fields(row, values[data]);
+  if (!nulls[data] && strcmp(row.operation, "touch") == 0 && row.record_id[0] == '\0') {
+    Jsonb* json = DatumGetJsonbP(values[data]);
+    row.touched = JsonbToCString(nullptr, &json->root, VARSIZE(json));
+  }
   return row;
 }
 
@@ -153,6 +158,7 @@ LogRow own(const PlainRow& plain) {
   row.object = plain.object;
   row.record_id = plain.record_id;
   row.operation = plain.operation;
+  if (plain.touched != nullptr) row.touched = plain.touched;
   row.fields.assign(plain.fields, plain.fields + plain.field_count);
   row.version = plain.version;
   row.exact = plain.exact;

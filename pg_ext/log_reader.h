@@ -24,7 +24,8 @@ struct LogRow {
   std::string object;
   std::string record_id;
   std::string operation;
-  std::vector<std::string> fields;  // the keys of data
+  std::vector<std::string> fields;  // the keys of an update's data
+  std::string touched;              // the data of a touch that names no record (touch.h)
   std::int64_t version = 0;
   bool exact = false;
   std::int64_t batch_end = 0;  // on the first row of a batch: the sequence of its last one

@@ -19,6 +19,8 @@ struct RecordEffect {
   std::vector<std::string> fields;
   bool changed = false;   // an insert, update or delete was examined
   bool whole = false;     // something else than updates was examined
+  bool deleted = false;   // a delete was examined
+  bool decided = false;   // whether the client's filter wants it may have changed
   bool own_exact = true;  // all examined rows are this client's, stored as sent, confirmed
   bool conflict = false;  // a conflict of it was opened or ended
   bool named = false;     // its id is one of the present key
@@ -47,7 +49,8 @@ bool comes_after(const LogRow& a, const LogRow& b) {
 
 // `outdated`: the object was read again whole since, so the row tells only the own client that its
 // mutation has arrived.
-void fold(RecordEffect& effect, const LogRow& row, const PullClient& client, bool outdated) {
+void fold(RecordEffect& effect, const LogRow& row, const ObjectView* view, const PullClient& client,
+          bool outdated) {
   if (!effect.latest || row.sequence > effect.latest->sequence) effect.latest = &row;
   if (row.operation == "conflict") {
     effect.conflict = true;
@@ -65,9 +68,12 @@ void fold(RecordEffect& effect, const LogRow& row, const PullClient& client, boo
       if (std::find(effect.fields.begin(), effect.fields.end(), field) == effect.fields.end()) {
         effect.fields.push_back(field);
       }
+      if (view && view->decides(field)) effect.whole = effect.decided = true;
     }
   } else {
     effect.whole = true;
+    if (row.operation == "delete") effect.deleted = true;
+    if (row.operation == "touch") effect.decided = true;
   }
   const bool own = is_own(row, client);
   if (own) effect.own.push_back(&row);
@@ -88,13 +94,14 @@ std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examine
       if (!outdated) object.truncates.push_back(&row);
       continue;
     }
+    if (row.operation == "touch" && row.record_id.empty()) continue;  // touched_records.h
     const auto [place, added] = object.places.emplace(row.record_id, object.records.size());
     if (added) {
       object.records.emplace_back();
       object.records.back().record_id = row.record_id;
     }
     RecordEffect& effect = object.records[place->second];
-    fold(effect, row, client, outdated);
+    fold(effect, row, object.view, client, outdated);
     if (info && row.sequence > info->rekeyed_at) effect.named = true;
   }
   return objects;
@@ -140,6 +147,12 @@ bool may_absorb(const RecordEffect& effect) {
   return effect.found && effect.row.version == effect.newest->version;
 }
 
+// Whether a record that is not there may still be on the server: the filter leaves it out, or it
+// was only touched. What is wanted and was deleted in S, but not in what is examined, comes later.
+bool may_be_unwanted(const ObjectEffects& object, const RecordEffect& effect) {
+  return !object.view->filter.empty() || effect.newest->operation == "touch";
+}
+
 void append_record(const ObjectEffects& object, const std::string& name, const RecordEffect& effect,
                    const PullClient& client, PullRows& out) {
   const bool row_security = object.view->info.row_security;
@@ -149,6 +162,13 @@ void append_record(const ObjectEffects& object, const std::string& name, const R
   if (row_security) row.tag = record_tag(client, name, effect.record_id);
   if (!effect.found && row_security) {
     row.kind = "removal";
+    out.push_back(std::move(row));
+    return;
+  }
+  if (!effect.found && !effect.deleted && may_be_unwanted(object, effect)) {
+    if (!effect.decided && effect.own.empty()) return;  // the client does not have it
+    row.kind = "removal";
+    row.record_id = effect.record_id;
     out.push_back(std::move(row));
     return;
   }

@@ -6,6 +6,7 @@
 #include "pg_ext/net_effect.h"
 #include "pg_ext/reread.h"
 #include "pg_ext/session_token.h"
+#include "pg_ext/touched_records.h"
 #include "protocol/errors.h"
 #include "protocol/limits.h"
 #include "protocol/low_water.h"
@@ -101,6 +102,37 @@ void advance_over(const LogPage& page, const Cut& cut, Checkpoint& checkpoint) {
   }
 }
 
+void read_again(const std::string& object, Checkpoint& checkpoint) {
+  ObjectState& state = checkpoint.objects.at(object);
+  state.reading = true;
+  state.cursor.reset();
+}
+
+// Appends what the page's rows led to; takes fewer of them where that is too large for one page.
+// What a single touch leads to may be too large, too: then its object is read again, page by page.
+// True when one is to be.
+bool append_examined(Spi& spi, const View& view, const PullClient& client, LogPage& page,
+                     Checkpoint& checkpoint, PullRows& out) {
+  for (;;) {
+    const Touched touched = touched_records(spi, page.rows, view);
+    std::vector<LogRow> with_touched;
+    if (!touched.rows.empty()) {
+      with_touched = page.rows;
+      with_touched.insert(with_touched.end(), touched.rows.begin(), touched.rows.end());
+    }
+    const std::vector<LogRow>& examined = touched.rows.empty() ? page.rows : with_touched;
+    if (append_net_effects(spi, examined, view, client, out)) {
+      for (const std::string& object : touched.too_large) read_again(object, checkpoint);
+      return !touched.too_large.empty();
+    }
+    if (page.rows.size() == 1) {
+      read_again(page.rows.front().object, checkpoint);
+      return true;
+    }
+    halve(page);
+  }
+}
+
 }  // namespace
 
 std::string record_tag(const PullClient& client, const std::string& object,
@@ -193,7 +225,7 @@ PullRows pull(const PullCall& call) {
     client.confirmed = call.confirmed;
     inject_fault("pull_begun");
     Checkpoint checkpoint = starting_point(call, cut, client);
-    const View view = open_view(client.epoch);
+    const View view = open_view(spi, client.client_id, client.epoch);
     PullRows out;
     append_schema(view, checkpoint, checkpoint.schema == 0, out);
     align_objects(view, checkpoint);
@@ -209,9 +241,9 @@ PullRows pull(const PullCall& call) {
       }
       LogPage page = read_new_rows(checkpoint, cut, row_limit - sent);
       inject_fault("pull_page");
-      while (!append_net_effects(spi, page.rows, view, client, out)) halve(page);
+      const bool read_again = append_examined(spi, view, client, page, checkpoint, out);
       advance_over(page, cut, checkpoint);
-      has_more = page.has_more;
+      has_more = page.has_more || read_again;
     });
     checkpoint.timeline = cut.timeline;
     checkpoint.lsn = cut.lsn;

@@ -7,6 +7,7 @@
 #include "pg_ext/pull_response.h"
 #include "pg_ext/session_token.h"
 #include "pg_ext/snapshot.h"
+#include "pg_ext/subscriptions.h"
 #include "protocol/errors.h"
 #include "protocol/frame.h"
 
@@ -52,7 +53,9 @@ std::string hello_json(Spi& spi, const std::string& client_id) {
   json.number("confirmed", confirmed);
   json.raw("known", known ? "true" : "false");
   json.text("challenge", new_challenge(client_id).text);
-  json.text("schema", std::to_string(describe_view(client.epoch).schema_fingerprint));
+  json.raw("subscription", ClientSubscription::load(spi, client_id).text().value_or("null"));
+  json.text("schema",
+            std::to_string(describe_view(spi, client_id, client.epoch).schema_fingerprint));
   return json.done();
 }
 
@@ -101,7 +104,7 @@ OBJECTOS_FUNCTION(sync_pull_frame) {
 
 OBJECTOS_FUNCTION(sync_schema) {
   const std::string json =
-      with_spi([](Spi& spi) { return describe_view(server_epoch(spi)).schema_json; });
+      with_spi([](Spi& spi) { return describe_everything(server_epoch(spi)).schema_json; });
   return result_from_text(JSONBOID, json);
 }
 

@@ -131,6 +131,7 @@ void read_records(Spi& spi, const ObjectView& object, const std::vector<std::str
     }
     sql += ") AS k(" + names + ") JOIN " + object.info.qualified + " AS t ON " + condition;
   }
+  sql += object.filter_after(" AND ");
   Rows rows = spi.execute(sql, params, Access::read_only);
   hand_out(p, rows, &fields, visit);
   rows.release();
@@ -155,6 +156,7 @@ void read_records_after(Spi& spi, const ObjectView& object,
     }
     sql += " WHERE (" + left + ") > (" + right + ")";
   }
+  sql += object.filter_after(cursor ? " AND " : " WHERE ");
   // Planned anew with its values: a plan for any cursor and limit may sort the whole table.
   sql += " ORDER BY " + order + " LIMIT " + std::to_string(row_limit);
   Rows rows = spi.execute_once(sql, params, Access::read_only);

@@ -1,5 +1,6 @@
 // Reads records of an object in the active snapshot as the caller: row-level security and column
-// rights apply by themselves. One statement per call; values leave as their JSON form.
+// rights apply by themselves, the client's filter stands in the statement. One statement per call;
+// values leave as their JSON form.
 #pragma once
 
 #include <functional>

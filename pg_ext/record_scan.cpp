@@ -34,7 +34,8 @@ void scan_records(const ObjectView& object,
   std::vector<char> null_flags(count + 1);
   auto* nulls = reinterpret_cast<bool*>(null_flags.data());
   std::string record_id;
-  const std::string sql = "SELECT " + list + "t._version FROM " + object.info.qualified + " AS t";
+  const std::string sql = "SELECT " + list + "t._version FROM " + object.info.qualified + " AS t" +
+                          object.filter_after(" WHERE ");
   const char* const text = sql.c_str();
   const Portal cursor = pg_call([&] {
     return SPI_cursor_open_with_args(nullptr, text, 0, nullptr, nullptr, nullptr, true, 0);

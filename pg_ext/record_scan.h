@@ -1,4 +1,5 @@
-// Reads all records of an object in the active snapshot as the caller, a batch at a time, in no
+// Reads all records of an object in the active snapshot as the caller and by the
+// client's filter, a batch at a time, in no
 // order: one sequential scan, however many they are.
 #pragma once
 

@@ -69,8 +69,8 @@ void describe_copy(const ObjectView& object, SnapshotRow& row) {
                (binary ? std::string("binary:") + binary : std::string("text")) + "\"}";
   }
   row.object = object.info.object;
-  row.query = "COPY (SELECT " + list + "t._version FROM " + object.info.qualified +
-              " AS t) TO STDOUT (FORMAT binary)";
+  row.query = "COPY (SELECT " + list + "t._version FROM " + object.info.qualified + " AS t" +
+              object.filter_after(" WHERE ") + ") TO STDOUT (FORMAT binary)";
   row.columns = '[' + columns + ']';
 }
 
@@ -84,7 +84,7 @@ std::vector<SnapshotRow> snapshot(const std::string& client_id) {
     Checkpoint checkpoint = checkpoint_here(cut, client.epoch, client.low_water);
     checkpoint.timeline = cut.timeline;
     checkpoint.lsn = cut.lsn;
-    const View view = open_view(client.epoch);
+    const View view = open_view(spi, client.client_id, client.epoch);
     checkpoint.schema = view.schema_fingerprint;
     align_objects(view, checkpoint);
     std::vector<SnapshotRow> rows;

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "pg_ext/boundary.h"
-#include "pg_ext/spi.h"
+#include "pg_ext/subscriptions.h"
 #include "protocol/errors.h"
 #include "protocol/fnv.h"
 #include "protocol/json.h"
@@ -130,7 +130,8 @@ std::string policies_of(Oid relid) {
   return text;
 }
 
-std::uint64_t fingerprint_of(const ObjectInfo& info, const std::set<Oid>& roles) {
+std::uint64_t fingerprint_of(const ObjectInfo& info, const std::set<Oid>& roles,
+                             const std::string& filter) {
   std::string text = std::to_string(info.relid) + '|' + std::to_string(info.row_security) + '|' +
                      std::to_string(info.reshaped_at);
   for (const std::size_t key : info.key) text += "|k" + std::to_string(info.columns[key].attnum);
@@ -142,6 +143,7 @@ std::uint64_t fingerprint_of(const ObjectInfo& info, const std::set<Oid>& roles)
     for (const Oid role : roles) text += "|r" + std::to_string(role);
     text += '|' + policies_of(info.relid);
   }
+  if (!filter.empty()) text += "|f" + filter;
   return fnv1a64(text);
 }
 
@@ -217,20 +219,25 @@ void require_shapes_seen(const std::vector<ObjectView>& objects) {
   }
 }
 
-View build_view(const std::string& epoch, bool lock) {
+View build_view(const ClientSubscription& subscription, const std::string& epoch, bool lock) {
   View view;
   std::set<Oid> roles;
   view.schema_json = "{\"epoch\":";
   append_json_string(view.schema_json, epoch);
   view.schema_json += ",\"protocol\":1,\"objects\":[";
   for (ObjectInfo& info : all_objects()) {
-    if (!info.visible) continue;
+    if (!info.visible || !subscription.wants(info.object)) continue;
     if (lock) require_storage_seen(info);
     if (info.row_security && roles.empty()) roles = memberships();
     if (!view.objects.empty()) view.schema_json += ',';
     describe_object(view.schema_json, info);
     ObjectView object;
-    object.fingerprint = fingerprint_of(info, roles);
+    // A filter that does not fit any more stops pulling, not what only asks for the schema.
+    if (lock) {
+      object.filter = subscription.condition(info);
+      object.deciding_columns = subscription.deciding_columns(info);
+    }
+    object.fingerprint = fingerprint_of(info, roles, object.filter);
     object.modified_at_readable = readable(info.relid, info.modified_at_attnum);
     object.modified_by_readable = readable(info.relid, info.modified_by_attnum);
     object.info = std::move(info);
@@ -251,11 +258,19 @@ const ObjectView* View::find(const std::string& object) const {
   return nullptr;
 }
 
-View open_view(const std::string& epoch) {
-  return build_view(epoch, true);
+bool ObjectView::decides(const std::string& column) const {
+  return std::find(deciding_columns.begin(), deciding_columns.end(), column) !=
+         deciding_columns.end();
 }
-View describe_view(const std::string& epoch) {
-  return build_view(epoch, false);
+
+View open_view(Spi& spi, const std::string& client_id, const std::string& epoch) {
+  return build_view(ClientSubscription::load(spi, client_id), epoch, true);
+}
+View describe_view(Spi& spi, const std::string& client_id, const std::string& epoch) {
+  return build_view(ClientSubscription::load(spi, client_id), epoch, false);
+}
+View describe_everything(const std::string& epoch) {
+  return build_view(ClientSubscription(), epoch, false);
 }
 
 }  // namespace objectos::server

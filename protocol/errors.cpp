@@ -51,6 +51,9 @@ constexpr ErrorInfo table[error_count] = {
     {ErrorCode::invalid_session_token, "OS018", "invalid_session_token",
      "the session's token is forged, expired, of a revoked key or of another database", true,
      ClientAction::retry},
+    {ErrorCode::invalid_subscription, "OS019", "invalid_subscription",
+     "the subscription cannot be read, or does not fit the objects (any more)", false,
+     ClientAction::report},
 };
 
 constexpr bool table_in_order() {

@@ -29,6 +29,7 @@ enum class ErrorCode {
   authentication_failed,      // OS016
   signature_required,         // OS017
   invalid_session_token,      // OS018
+  invalid_subscription,       // OS019
 };
 
 // What a client does when it meets the error.
@@ -50,7 +51,7 @@ struct ErrorInfo {
   ClientAction action;
 };
 
-inline constexpr int error_count = 19;
+inline constexpr int error_count = 20;
 
 // The row of the table for a code. Never fails.
 const ErrorInfo& error_info(ErrorCode code) noexcept;

@@ -80,4 +80,18 @@ inline constexpr std::int64_t challenge_seconds_max = 60;
 // Steps in one answer of sync_history; each may hold two whole rows.
 inline constexpr std::int64_t history_steps_max = 1'000;
 
+// A subscription is read and its filters are made into SQL for every page of a pull: lists of
+// thousands of keys belong into a table.
+inline constexpr std::size_t subscription_bytes_max = std::size_t{256} << 10;
+inline constexpr std::size_t filter_bytes_max = std::size_t{64} << 10;
+
+// Tests and values of one filter; PostgreSQL plans each of them for every page.
+inline constexpr std::size_t filter_terms_max = 1'000;
+
+// Open parentheses; filters are written by hand and walked by recursion.
+inline constexpr int filter_depth_max = 32;
+
+// Records that one call of sync_touch names: one batch of log rows each thousand.
+inline constexpr std::size_t touched_records_max = 10'000;
+
 }  // namespace objectos::limits

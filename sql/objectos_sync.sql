@@ -130,6 +130,15 @@ CREATE TABLE objectos_sync.signatures (
 );
 CREATE INDEX signatures_sequence ON objectos_sync.signatures (sequence) WITH (deduplicate_items = off);
 
+-- What each client wants; none: everything. columns says which columns the filters named when they were given:
+-- {object: {"relid": oid, "columns": {name: attnum}}}, so that a renamed column stays the same.
+CREATE TABLE objectos_sync.subscriptions (
+  client_id text PRIMARY KEY,
+  subscription jsonb NOT NULL,
+  columns jsonb NOT NULL,
+  subscribed_at timestamptz NOT NULL
+);
+
 CREATE TABLE objectos_sync.verdicts (
   client_id text NOT NULL,
   mutation_id uuid NOT NULL,
@@ -332,6 +341,32 @@ CREATE FUNCTION sync_hello(client_id text, high_water bigint DEFAULT NULL) RETUR
   LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_hello';
 COMMENT ON FUNCTION sync_hello(text, bigint)
   IS 'who the server takes the caller for, and what it knows of the client';
+
+CREATE FUNCTION sync_subscribe(client_id text, subscription jsonb) RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_subscribe';
+COMMENT ON FUNCTION sync_subscribe(text, jsonb)
+  IS 'say which objects and which of their records a client gets; NULL or {}: everything';
+
+-- What decides who sees a record may stand elsewhere: such a change is no change of the record.
+CREATE FUNCTION sync_touch(object text, record_ids text[]) RETURNS bigint
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_touch';
+COMMENT ON FUNCTION sync_touch(text, text[])
+  IS 'send records round again, to those who see them now and those who do no more; the caller may UPDATE the object';
+
+CREATE FUNCTION sync_depend(object text, object_column text, on_table regclass, on_column text) RETURNS void
+  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_depend'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_depend(text, text, regclass, text)
+  IS 'rows of another table decide who sees records: these go round again when those change';
+
+CREATE FUNCTION sync_undepend(object text, object_column text, on_table regclass, on_column text) RETURNS boolean
+  LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'objectos_sync_undepend'
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION sync_undepend(text, text, regclass, text) IS 'take a dependency away again';
+
+CREATE FUNCTION objectos_sync.touch_dependents() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'objectos_touch_dependents';
+COMMENT ON FUNCTION objectos_sync.touch_dependents() IS 'trigger: sends records round again that depend on the table';
 
 -- What verify() compares (protocol/record_digest.h); in a pull round, in its cut.
 CREATE FUNCTION sync_digest(client_id text, seed bigint)
@@ -556,6 +591,17 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
     SELECT count(*) AS all, extract(epoch FROM max(clock_timestamp() - prepared))::bigint AS seconds,
            (array_agg(gid ORDER BY prepared))[1] AS gid
       FROM pg_prepared_xacts WHERE database = current_database()),
+  -- Columns that filters ask about, with no index to read an object by them.
+  unindexed AS (
+    SELECT string_agg(DISTINCT format('%s of object %s', a.attname, o.object), ', ') AS columns,
+           string_agg(DISTINCT format('CREATE INDEX ON %s (%I);', o.relid, a.attname), ' ') AS cure
+      FROM objectos_sync.subscriptions s
+     CROSS JOIN LATERAL jsonb_each(s.columns) AS f(object, entry)
+     CROSS JOIN LATERAL jsonb_each_text(f.entry->'columns') AS c(name, attnum)
+      JOIN objectos_sync.objects o ON o.object = f.object AND o.relid::oid = (f.entry->>'relid')::oid
+      JOIN pg_attribute a ON a.attrelid = o.relid AND a.attnum = c.attnum::smallint AND NOT a.attisdropped
+     WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = o.relid AND i.indisvalid
+                         AND i.indpred IS NULL AND i.indkey[0] = a.attnum)),
   state AS (SELECT * FROM objectos_sync.state),
   facts(place, fact, value, unit, problem, hint) AS (
     SELECT 1, 'version', e.extversion, NULL::text,
@@ -593,6 +639,8 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
     UNION ALL SELECT 30, 'clients', c.all::text, 'clients', NULL, NULL FROM clients c
     UNION ALL SELECT 31, 'clients_away', away::text, 'clients', NULL, NULL FROM clients
     UNION ALL SELECT 32, 'client_lag_max', coalesce(lag, 0)::text, 'mutations', NULL, NULL FROM clients
+    UNION ALL SELECT 35, 'subscriptions', (SELECT count(*) FROM objectos_sync.subscriptions)::text, 'subscriptions',
+           'filters ask about columns without an index: ' || columns, cure FROM unindexed
     UNION ALL SELECT 33, 'verdicts', (SELECT count(*) FROM objectos_sync.verdicts)::text, 'verdicts', NULL, NULL
     UNION ALL SELECT 34, 'conflicts_open', (SELECT count(*) FROM objectos_sync.conflicts WHERE status = 'open')::text,
            'conflicts', NULL, NULL
@@ -641,7 +689,7 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
      WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_pull_frame', 'sync_snapshot',
        'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
-       'sync_resolve', 'sync_objects', 'sync_clients', 'sync_fork', 'sync_reserve_ids', 'sync_digest',
+       'sync_resolve', 'sync_objects', 'sync_clients', 'sync_fork', 'sync_reserve_ids', 'sync_digest', 'sync_subscribe', 'sync_touch',
        'sync_digest_buckets', 'sync_digest_records',
        'sync_records', 'sync_history', 'sync_challenge', 'sync_login');
   END;
@@ -684,7 +732,7 @@ BEGIN
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
         AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
-     WHERE p.proname NOT IN ('sync_user_id', 'json_form', 'stamp', 'capture', 'capture_row')
+     WHERE p.proname NOT IN ('sync_user_id', 'json_form', 'stamp', 'capture', 'capture_row', 'touch_dependents')
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
   END LOOP;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string_view>
 
 #include "exit_codes.h"
@@ -34,6 +36,32 @@ int exchange(SyncEngine& engine, Output& output, Work work) {
 int clone(const Arguments&, SyncEngine& engine, Output& output) {
   return exchange(engine, output, [&] { return engine.clone(); });
 }
+// JSON, or @ and the name of a file that holds it.
+std::string subscription_text(const std::string& argument) {
+  if (argument.empty() || argument[0] != '@') return argument;
+  const std::string name = argument.substr(1);
+  std::ifstream file(name, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (file.is_open() && !file.bad()) return text;
+  throw Error(ErrorClass::usage, "usage", "The file " + name + " cannot be read.", {},
+              "After @, name a file that holds the subscription's JSON.");
+}
+
+int subscribe(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  const bool given = arguments.operands.size() == 2;
+  const bool cleared = arguments.has("--clear");
+  if (given && cleared) {
+    throw Error(ErrorClass::usage, "usage", "subscribe takes either a subscription or --clear.", {},
+                "See objectos-sync subscribe --help.");
+  }
+  if (!given && !cleared) {
+    output.subscription(engine.subscription());
+    return kOk;
+  }
+  const std::string wanted = cleared ? "" : subscription_text(arguments.operands[1]);
+  return exchange(engine, output, [&] { return engine.subscribe(wanted); });
+}
+
 int sync(const Arguments&, SyncEngine& engine, Output& output) {
   return exchange(engine, output, [&] { return engine.sync_now(); });
 }
@@ -161,12 +189,28 @@ struct Command {
   int (*run)(const Arguments&, SyncEngine&, Output&);
 };
 constexpr Command kCommands[] = {
-    {"rejections", rejections}, {"log", log},       {"diff", diff},       {"verify", verify},
-    {"clone", clone},           {"sync", sync},     {"push", push},       {"pull", pull},
-    {"watch", watch_file},      {"status", status}, {"pending", pending}, {"conflicts", conflicts},
-    {"discard", discard},       {"retry", retry},   {"dismiss", dismiss}, {"resolve", resolve},
-    {"doctor", doctor},         {"detach", detach}, {"undo", undo},       {"redo", redo},
+    {"rejections", rejections},
+    {"log", log},
+    {"diff", diff},
+    {"verify", verify},
+    {"clone", clone},
+    {"sync", sync},
+    {"push", push},
+    {"pull", pull},
+    {"watch", watch_file},
+    {"status", status},
+    {"pending", pending},
+    {"conflicts", conflicts},
+    {"discard", discard},
+    {"retry", retry},
+    {"dismiss", dismiss},
+    {"resolve", resolve},
+    {"doctor", doctor},
+    {"detach", detach},
+    {"undo", undo},
+    {"redo", redo},
     {"history", history},
+    {"subscribe", subscribe},
 };
 
 }  // namespace
@@ -181,6 +225,7 @@ int run_command(const Arguments& arguments, Output& output) {
   options.key_file = arguments.value("--key-file");
   const char* const key_file = std::getenv("OBJECTOS_KEY_FILE");
   if (options.key_file.empty() && key_file != nullptr) options.key_file = key_file;
+  options.subscription = subscription_text(arguments.value("--subscribe"));
   SyncEngine engine(options);
   for (const Command& command : kCommands) {
     if (command.verb == verb) return command.run(arguments, engine, output);

@@ -166,6 +166,16 @@ void Output::findings(const std::vector<Finding>& list) {
   }
 }
 
+void Output::subscription(const std::string& json) {
+  if (!json_) {
+    std::cout << (json.empty() ? "everything" : json) << '\n';
+    return;
+  }
+  Json answer = Json::object();
+  answer.set("subscription", json.empty() ? Json() : parse_json(json));
+  print(answer);
+}
+
 void Output::done(const std::string& sentence) {
   if (!json_) {
     std::cout << sentence << '\n';

@@ -39,6 +39,7 @@ class Output {
   void event(const Status& status);
   void verdict(const Verdict& verdict);
   void findings(const std::vector<Finding>& list);
+  void subscription(const std::string& json);  // empty: everything
   void done(const std::string& sentence);
   void error(const Error& error, int exit_code);
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr Verb kVerbs[] = {
     {"clone", "SERVER FILE", "make FILE, a SQLite database, from the server's objects",
-     "--connections --frames --key-file", "objectos-sync clone postgresql:///crm phone.db", 2, 2},
+     "--subscribe --connections --frames --key-file", "objectos-sync clone postgresql:///crm phone.db", 2, 2},
     {"sync", "FILE", "push local edits, pull everyone else's", "--server --frames --key-file",
      "objectos-sync sync phone.db", 1, 1},
     {"push", "FILE", "push local edits only; prints each verdict", "--server --frames --key-file",
@@ -17,6 +17,10 @@ constexpr Verb kVerbs[] = {
      "objectos-sync pull phone.db", 1, 1},
     {"watch", "FILE", "stay in step with the server; prints what changes, until Ctrl-C",
      "--server --frames --key-file", "objectos-sync watch phone.db", 1, 1},
+    {"subscribe", "FILE [JSON | @FILE]",
+     "say which objects and which of their records the file gets; alone, show it",
+     "--clear --server --frames --key-file",
+     "objectos-sync subscribe phone.db '{\"objects\": [\"contacts\"]}'", 1, 2},
     {"status", "FILE", "what is queued, open and refused; asks no server", "",
      "objectos-sync status phone.db --json", 1, 1},
     {"pending", "FILE", "the queued edits, oldest first", "", "objectos-sync pending phone.db", 1,
@@ -59,6 +63,8 @@ constexpr Option kOptions[] = {
     {"--connections", "N", "read N objects at once, each over a connection of its own, 1 to 8"},
     {"--key-file", "KEYFILE",
      "act for the user of this key (mode 0600); without it, OBJECTOS_KEY_FILE"},
+    {"--subscribe", "JSON|@FILE", "what the new file gets, as the command subscribe takes it"},
+    {"--clear", "", "get everything again"},
     {"--values", "JSON", "a JSON object with a value for each colliding field"},
     {"--local", "", "ask no server"},
     {"--repair", "", "mend what differs, downloading no more than that"},

@@ -29,6 +29,7 @@ GIVEN = {
     "docs/enabling.md": EXTENSION + "CREATE TABLE crm.orders (id int PRIMARY KEY, notes text);",
     "docs/verify.md": EXTENSION + "SELECT sync_enable('contacts');",
     "docs/backup.md": EXTENSION,
+    "docs/subscriptions.md": EXTENSION,
     "docs/keys.md": "CREATE EXTENSION objectos_sync;",
 }
 # Checked elsewhere, with their outputs.

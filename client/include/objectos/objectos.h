@@ -132,6 +132,12 @@ int objectos_diff(objectos_engine* engine, char** records, objectos_error** erro
 /* Looks both ends over: [{place, check, state, message, hint}]. */
 int objectos_diagnose(objectos_engine* engine, char** findings, objectos_error** error);
 
+/* Which objects and which of their records the file gets, as JSON (docs/subscriptions.md); NULL:
+ * everything. Then pulls; `*result` as of objectos_sync(). The present one; "null": everything. */
+int objectos_subscribe(objectos_engine* engine, const char* subscription, char** result,
+                       objectos_error** error);
+int objectos_get_subscription(objectos_engine* engine, char** subscription, objectos_error** error);
+
 /* Takes sync out of the file; with `force` even if edits are unsent. */
 int objectos_detach(objectos_engine* engine, int force, objectos_error** error);
 

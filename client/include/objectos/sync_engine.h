@@ -61,6 +61,8 @@ struct Options {
   // sync.
   std::string key_file{};
   SigningKey key{};           // the same without a file; key_file goes before it
+  // What clone() subscribes to, as of subscribe(). Empty: everything.
+  std::string subscription{};
   std::string device{};       // free text for people; shown in the server's client list
   int page_mutations = 1000;  // rows examined per page of a pull, 1 to 10,000
   int push_mutations = 1000;  // mutations per push request, 1 to 1,000
@@ -180,6 +182,15 @@ class SyncEngine {
   // dismisses the rejection. Returns the new mutation's id; empty: the row is that way already.
   std::string retry(const std::string& mutation_id);
   void dismiss(const std::string& mutation_id);  // forgets a rejection
+  // Which objects and which of their records this file gets, for itself alone: JSON of the form
+  // {"objects": ["contacts"], "filters": {"contacts": {"owner": "$user"}}}, a filter being an
+  // expression as well: "owner = $user AND stage <> 'lost'". Empty or "null": everything. It is
+  // kept in the file and pulled for: what is not wanted leaves the file, what is wanted now
+  // arrives. Edits of records that leave stay queued and are sent. Class usage, code "OS019" or
+  // "OS004" where the server refuses it: then all is as before. After another error it is sent by
+  // the next sync. docs/subscriptions.md.
+  SyncResult subscribe(const std::string& subscription);
+  std::string subscription();  // the present one; empty: everything
   // Ends a manual conflict on the server, then pulls. `resolution`: client_wins, server_wins.
   Verdict resolve(const std::string& conflict_id, const std::string& resolution);
   // The same with values per field: a JSON object in wire form.

@@ -168,6 +168,21 @@ int objectos_diagnose(objectos_engine* engine, char** findings, objectos_error**
   return answered(engine, findings, error, [](SyncEngine& it) { return it.diagnose(); });
 }
 
+int objectos_subscribe(objectos_engine* engine, const char* subscription, char** result,
+                       objectos_error** error) {
+  return answered(engine, result, error, [&](SyncEngine& it) {
+    return it.subscribe(subscription == nullptr ? "" : subscription);
+  });
+}
+int objectos_get_subscription(objectos_engine* engine, char** subscription,
+                              objectos_error** error) {
+  if (subscription != nullptr) *subscription = nullptr;
+  return guarded(error, [&] {
+    const std::string text = engine_of(engine).subscription();
+    give(subscription, text.empty() ? Json() : parse_json(text));
+  });
+}
+
 int objectos_detach(objectos_engine* engine, int force, objectos_error** error) {
   return guarded(error, [&] { engine_of(engine).detach(force != 0); });
 }

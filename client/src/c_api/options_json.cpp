@@ -55,6 +55,9 @@ bool take_word(Options& options, const JsonMember& member) {
     options.device = text(member);
   else if (member.name == "key_file")
     options.key_file = text(member);
+  else if (member.name == "subscription")
+    options.subscription =
+        member.value.is_string() ? member.value.text() : write_json(member.value);
   else if (member.name == "frames")
     options.frames = frames(member);
   else if (member.name == "delivery")

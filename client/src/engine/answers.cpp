@@ -42,10 +42,19 @@ HelloAnswer parse_hello(const std::string& text) {
   answer.server_time = text_of(json, "server_time");
   answer.user_id = text_of(json, "user_id");
   answer.schema = text_of(json, "schema");
+  if (const Json* subscription = json.find("subscription")) {
+    answer.subscription = subscription->is_null() ? "" : write_json(*subscription);
+  }
   if (const Json* high_water = json.find("high_water")) {
     answer.high_water = high_water->as_integer();
   }
   return answer;
+}
+
+std::string subscription_form(const std::string& text) {
+  if (text.empty()) return "";
+  const Json json = parse_answer(text);
+  return json.is_null() ? "" : write_json(json);
 }
 
 std::vector<CopyColumn> parse_copy_columns(const std::string& text,

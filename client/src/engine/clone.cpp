@@ -183,6 +183,10 @@ std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRe
   if (auto server_us = parse_timestamp(answer.server_time)) {
     offset_ms = *server_us / 1000 - events.now_ms();
   }
+  std::string accepted;
+  if (!request.subscription.empty()) {
+    accepted = subscription_form(transport.subscribe(create.client_id, request.subscription));
+  }
   std::unique_ptr<LocalDatabase> database;
   bool objects_left = false;  // under row-level security COPY cannot read them
   with_serialization_retries(events, [&] {
@@ -198,6 +202,7 @@ std::unique_ptr<LocalDatabase> clone_replica(Transport& transport, const CloneRe
       database = LocalDatabase::create(create);
       fault_point("clone_file_created");
       if (offset_ms) database->set_clock_offset(*offset_ms);
+      if (!accepted.empty()) database->accept_subscription(accepted);
       objects_left = snapshot.objects.size() < database->objects().size();
       load_objects(transport, *database, snapshot, request, objects_left, limits, events, result);
     } catch (...) {

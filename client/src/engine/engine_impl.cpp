@@ -179,6 +179,7 @@ SyncResult SyncEngine::Impl::clone() {
   return exclusively([&] {
     if (options_.server.empty() && !std::filesystem::exists(options_.database)) no_server();
     std::string server = conninfo_without_password(options_.server);
+    const std::string wanted = checked_subscription(options_.subscription);
     SyncResult result;
     SessionEvents events = session_events();
     Transport& link = transport();
@@ -203,7 +204,7 @@ SyncResult SyncEngine::Impl::clone() {
       return make_pg_transport(server_, options_.timing.connect_timeout, options_.frames);
     };
     database_ =
-        clone_replica(link, {options_.database, server, connection}, limits, events, result);
+        clone_replica(link, {options_.database, server, connection, wanted}, limits, events, result);
     if (options_.history_groups) database_->limit_history(*options_.history_groups);
     feed_.hold_file(true);
     note_conflicts(*database_);
@@ -285,6 +286,23 @@ Verdict SyncEngine::Impl::resolve(const std::string& conflict, const std::string
   });
   sync(false, true);
   return verdict;
+}
+
+// Kept in the file first: after a crash the next sync sends it.
+SyncResult SyncEngine::Impl::subscribe(const std::string& subscription) {
+  const std::string wanted = checked_subscription(subscription);
+  exclusively([&] {
+    database().want_subscription(wanted);
+    return true;
+  });
+  return sync(false, true);
+}
+
+std::string SyncEngine::Impl::subscription() {
+  return translated([&] {
+    const LocalSubscription local = open_beside()->subscription();
+    return local.wanted.value_or(local.accepted);
+  });
 }
 
 VerifyReport SyncEngine::Impl::verify(const VerifyOptions& options) {

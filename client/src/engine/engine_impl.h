@@ -36,6 +36,8 @@ class SyncEngine::Impl {
 
   SyncResult clone();
   SyncResult sync(bool push, bool pull);
+  SyncResult subscribe(const std::string& subscription);
+  std::string subscription();
   Verdict resolve(const std::string& conflict_id, const std::string& text, bool values);
   std::vector<Finding> diagnose();
   VerifyReport verify(const VerifyOptions& options);

@@ -2,6 +2,7 @@
 
 #include "objectos/error.h"
 #include "protocol/errors.h"
+#include "protocol/filter.h"
 #include "protocol/json.h"
 #include "protocol/messages.h"
 
@@ -27,6 +28,16 @@ void check_values(const std::string& text) {
   }
   throw Error(ErrorClass::usage, "bad_values", "The values are no JSON object.", why,
               "Give a value for each colliding field: {\"field\": value}.");
+}
+
+std::string checked_subscription(const std::string& text) {
+  if (text.empty()) return "";
+  try {
+    const Json subscription = parse_json(text);
+    return parse_subscription(subscription) ? write_json(subscription) : "";
+  } catch (const ProtocolError& error) {
+    throw Error(ErrorClass::usage, error.sqlstate(), error.message(), error.detail(), error.hint());
+  }
 }
 
 void check_text(const std::string& text, const char* what) {

@@ -13,6 +13,10 @@ std::string checked_conflict_id(const std::string& text);
 // The text is a JSON object. Error code "bad_values".
 void check_values(const std::string& text);
 
+// A subscription as it is sent; empty for what says everything. Error code "OS019", or "OS005"
+// where it is no JSON.
+std::string checked_subscription(const std::string& text);
+
 // The text is UTF-8. `what` it is: "record". Error code "bad_text".
 void check_text(const std::string& text, const char* what);
 

@@ -83,6 +83,12 @@ std::string SyncEngine::retry(const std::string& mutation_id) {
 void SyncEngine::dismiss(const std::string& mutation_id) {
   impl_->dismiss(mutation_id);
 }
+SyncResult SyncEngine::subscribe(const std::string& subscription) {
+  return impl_->subscribe(subscription);
+}
+std::string SyncEngine::subscription() {
+  return impl_->subscription();
+}
 Verdict SyncEngine::resolve(const std::string& conflict_id, const std::string& resolution) {
   return impl_->resolve(conflict_id, resolution, false);
 }

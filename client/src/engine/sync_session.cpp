@@ -146,13 +146,33 @@ void SyncSession::hello(SyncResult& result) {
   if (answer.high_water && *answer.high_water > highest) {
     take_new_identity(result);
     state = database_.state();
+    answer.subscription = "";  // under the new name the server knows none
   }
+  settle_subscription(answer);
   if (same_history) return;
   events_.log(LogLevel::warning, "The server has a new history; reading the replica anew.");
   database_.forget_checkpoint();
   database_.drop_leases();  // the new history may give the same numbers to others
   database_.set_identity(state.client_id, answer.user_id, answer.epoch);
   result.resynced = true;
+}
+
+// What is wanted and not accepted yet, and what the server does not know (any more): it forgot the
+// client, or the file goes on under a new name, or came back from a backup.
+void SyncSession::settle_subscription(const HelloAnswer& answer) {
+  const LocalSubscription local = database_.subscription();
+  if (!local.wanted && (!answer.subscription || local.accepted == *answer.subscription)) return;
+  std::string accepted;
+  try {
+    accepted =
+        transport_.subscribe(database_.state().client_id, local.wanted.value_or(local.accepted));
+  } catch (const Error& error) {
+    if (local.wanted && !error.retryable()) database_.forget_wanted_subscription();
+    throw;
+  }
+  fault_point("subscription.sent");
+  database_.accept_subscription(subscription_form(accepted));
+  schema_changed_ = true;  // objects may have come or gone
 }
 
 void SyncSession::pull(SyncResult& result) {

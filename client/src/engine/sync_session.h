@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/answers.h"
 #include "objectos/types.h"
 #include "objectos/verify.h"
 #include "store/local_database.h"
@@ -76,6 +77,7 @@ class SyncSession {
 
  private:
   void hello(SyncResult& result);
+  void settle_subscription(const HelloAnswer& answer);
   void push_as_one_client(SyncResult& result);
   void take_new_identity(SyncResult& result);
   void push_readable(SyncResult& result);
@@ -117,6 +119,7 @@ class SyncSession {
 struct CloneRequest {
   std::string path;
   std::string server;                                      // without a password
+  std::string subscription;                                // JSON; empty: everything
   std::function<std::unique_ptr<Transport>()> connection;  // one more, not connected yet
 };
 

@@ -222,6 +222,12 @@ struct SyncState {
   int64_t format = 1;
 };
 
+// What the file wants of the server, as the JSON of protocol/filter.h; empty: everything.
+struct LocalSubscription {
+  std::string accepted;               // by the server, in its form
+  std::optional<std::string> wanted;  // asked for since, and not answered yet
+};
+
 struct StoreCounters {
   int64_t pending = 0, in_flight = 0, judged = 0;  // of _mutations
   int64_t conflicts_open = 0, rejections = 0;
@@ -330,6 +336,11 @@ class LocalDatabase {
                             const std::string& epoch) = 0;
   virtual void set_server(const std::string& server) = 0;
   virtual void set_clock_offset(int64_t milliseconds) = 0;
+  virtual LocalSubscription subscription() const = 0;
+  virtual void want_subscription(const std::string& subscription) = 0;
+  // In the server's form; nothing is wanted beyond it.
+  virtual void accept_subscription(const std::string& subscription) = 0;
+  virtual void forget_wanted_subscription() = 0;
   // Resync: the next round starts from nothing; rows and queue stay.
   virtual void forget_checkpoint() = 0;
 

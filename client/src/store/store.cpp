@@ -14,6 +14,7 @@
 #include "app_indexes.h"
 #include "json_slices.h"
 #include "queue_sql.h"
+#include "subscription_table.h"
 #include "table_swap.h"
 #include "undo_history.h"
 
@@ -247,6 +248,7 @@ void Store::create_tables(const CreateOptions& options) {
       run_sql(database_, "DROP TABLE IF EXISTS " + quote_name(object.name));
     run_sql(database_, drop_system_tables_sql);
     run_sql(database_, drop_history_tables_sql);
+    run_sql(database_, drop_subscription_table_sql);
   }
   for (const auto& object : parse_schema(options.schema)) {
     Statement taken(database_, "SELECT 1 FROM sqlite_master WHERE name=? COLLATE NOCASE");
@@ -258,6 +260,7 @@ void Store::create_tables(const CreateOptions& options) {
   }
   run_sql(database_, system_tables_sql);
   run_sql(database_, history_tables_sql());
+  run_sql(database_, subscription_table_sql);
   run_sql(database_, "PRAGMA application_id=" + std::to_string(application_id) +
                          "; PRAGMA user_version=" + std::to_string(file_format));
   Statement state(database_,
@@ -303,6 +306,7 @@ void LocalDatabase::detach(const std::string& path) {
   }
   run_sql(store.database(), drop_system_tables_sql);
   run_sql(store.database(), drop_history_tables_sql);
+  run_sql(store.database(), drop_subscription_table_sql);
   run_sql(store.database(), "PRAGMA application_id=0; PRAGMA user_version=0;");
   transaction.commit();
   store.leave_no_lock();

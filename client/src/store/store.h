@@ -44,6 +44,10 @@ class Store : public LocalDatabase {
                     const std::string& epoch) override;
   void set_server(const std::string& server) override;
   void set_clock_offset(int64_t milliseconds) override;
+  LocalSubscription subscription() const override;
+  void want_subscription(const std::string& subscription) override;
+  void accept_subscription(const std::string& subscription) override;
+  void forget_wanted_subscription() override;
   void forget_checkpoint() override;
   std::unique_ptr<BulkLoader> begin_load() override;
   std::unique_ptr<RoundApplier> begin_round(const Listing& listing) override;

@@ -98,6 +98,13 @@ class PgTransport final : public Transport {
     return ask();
   }
 
+  std::string subscribe(const std::string& client_id, const std::string& subscription) override {
+    act_as(client_id);
+    PgParameter wanted;
+    if (!subscription.empty()) wanted = subscription;
+    return scalar(schema_ + "sync_subscribe($1::text, $2::jsonb)", {client_id, wanted});
+  }
+
   std::string schema() override { return scalar(schema_ + "sync_schema()", {}); }
 
   std::string status_problems() override {

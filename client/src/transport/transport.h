@@ -105,6 +105,8 @@ class Transport {
   // JSON text of sync_hello().
   virtual std::string hello(const std::string& client_id,
                             std::optional<std::int64_t> high_water) = 0;
+  // sync_subscribe(); `subscription` empty: everything. What the server has stored, empty for that.
+  virtual std::string subscribe(const std::string& client_id, const std::string& subscription) = 0;
   // JSON text of sync_schema().
   virtual std::string schema() = 0;
   // The two halves of a push; the server works in between.

@@ -18,6 +18,8 @@ BEGIN
     ELSE
       UPDATE replica.rows SET seen = false WHERE client = client_ AND object = r->>'object';
     END IF;
+  WHEN 'removal' THEN  -- by id; those by tag are none of this client's
+    DELETE FROM replica.rows WHERE client = client_ AND object = r->>'object' AND record_id = r->>'record_id';
   WHEN 'truncate' THEN
     DELETE FROM replica.rows WHERE client = client_ AND object = r->>'object' AND version < (r->>'version')::bigint;
   WHEN 'mutation' THEN
