@@ -44,6 +44,7 @@ class StoreLoader : public BulkLoader {
   int64_t rows() const override { return rows_; }
   void set_open_conflicts(const std::vector<std::string>& conflicts) override {
     store_open_conflicts(store_.database(), conflicts);
+    store_.drop_conflicts_of_others();
   }
   void finish(const std::string& checkpoint, const std::string& synced_at, bool complete) override {
     inserts_.clear();

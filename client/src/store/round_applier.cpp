@@ -361,13 +361,14 @@ class StoreRound : public RoundApplier {
 
   void conflict(const PulledView& row) { store_conflict(store_.database(), row.data); }
 
-  // The server sends no conflict of a record that is gone, whoever deleted it; it has ended it.
+  // The server sends no conflict of a record that is gone, whoever deleted it; it has ended it. One
+  // of a record that this file does not subscribe to waits for others.
   void end_conflicts_of_absent() {
     Statement end(store_.database(),
                   "UPDATE _conflicts SET status='resolved',resolution='deleted' WHERE "
                   "conflict_id=?");
     for (const LocalConflict& open : store_.conflicts(true)) {
-      if (!store_.knows(open.object) || on_server(open.object, open.record_id)) continue;
+      if (store_.knows(open.object) && on_server(open.object, open.record_id)) continue;
       end.bind(1, std::string_view(open.conflict_id)).run();
     }
   }

@@ -105,6 +105,9 @@ class Store : public LocalDatabase {
   const std::string& path() const { return path_; }
   RowWriter& writer(const std::string& object) const;
   bool knows(const std::string& object) const;
+  // The server tells of every conflict that the user may see: those of records that are not in the
+  // file, because it does not subscribe to them, are none of its.
+  void drop_conflicts_of_others();
   std::vector<QueuedMutation> queue_of(const std::string& object,
                                        const std::string& record_id) const;
   std::optional<QueuedMutation> queued_number(int64_t client_sequence) const;

@@ -57,4 +57,12 @@ void Store::forget_wanted_subscription() {
   run_sql(database_, "DELETE FROM _subscription WHERE state='wanted'");
 }
 
+void Store::drop_conflicts_of_others() {
+  Statement drop(database_, "DELETE FROM _conflicts WHERE conflict_id=?");
+  for (const LocalConflict& open : conflicts(true)) {
+    if (knows(open.object) && row_json(open.object, open.record_id)) continue;
+    drop.bind(1, std::string_view(open.conflict_id)).run();
+  }
+}
+
 }  // namespace objectos
