@@ -2,6 +2,7 @@
 
 #include "pg_ext/client_registry.h"
 #include "pg_ext/identity.h"
+#include "pg_ext/session_token.h"
 #include "protocol/errors.h"
 #include "protocol/json.h"
 
@@ -70,6 +71,7 @@ std::string checked_columns(const std::vector<ObjectSubscription>& wanted,
 
 std::optional<std::string> store_subscription(const std::string& client_id,
                                               const std::optional<std::string>& subscription) {
+  require_session_of(client_id);
   claim_client(client_id, std::nullopt);
   std::optional<std::vector<ObjectSubscription>> wanted;
   if (subscription) wanted = parse_subscription(parse_json(*subscription));

@@ -58,6 +58,7 @@ _RETURNING_INT = {
     "log": "psstt", "diff": "ptt", "diagnose": "ptt", "detach": "pit", "poll": "pint",
     "drain": "pint", "wakeup_fd": "p", "error_get_class": "p", "discard": "pstt", "retry": "pstt",
     "dismiss": "pst", "undo": "ptt", "redo": "ptt", "history": "ptt",
+    "subscribe": "pstt", "get_subscription": "ptt",
 }
 _RETURNING_POINTER = {"open": "st", "on": "psscpt", "watch": "psscpt", "set_resolver": "psrpt"}
 _RETURNING_TEXT = {"version": "", "error_code": "p", "error_message": "p", "error_detail": "p",
@@ -253,6 +254,14 @@ class Engine:
         values = isinstance(decision, dict)
         return self._answer("resolve", _text(conflict_id), None if values else _text(decision),
                             _json(decision) if values else None)
+
+    def subscribe(self, subscription):
+        """Which objects and records the file gets, as a dict; None: everything. Pulls."""
+        return self._answer("subscribe", None if subscription is None else _json(subscription))
+
+    def subscription(self):
+        """The present one; None: everything."""
+        return self._answer("get_subscription")
 
     def transaction(self, *statements):
         """Writes all or none of the statements, each a text or (text, parameters); the server

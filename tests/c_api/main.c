@@ -181,6 +181,21 @@ static void device(const char *server, const char *file) {
   check(says(text, "\"field\":\"name\",\"base\":\"Grace\",\"local\":\"Eve\""),
         "diff shows what an unsent edit changes");
   objectos_free(text);
+  must(objectos_get_subscription(engine, &text, &error), error, "the subscription is told");
+  check(text != NULL && strcmp(text, "null") == 0, "it is everything");
+  objectos_free(text);
+  check(objectos_subscribe(engine, "{", &text, &error) == OBJECTOS_USAGE,
+        "what is no JSON is refused");
+  objectos_error_free(error);
+  error = NULL;
+  must(objectos_subscribe(engine, "{\"objects\": [\"contacts\"]}", &text, &error), error,
+       "the file subscribes");
+  objectos_free(text);
+  must(objectos_get_subscription(engine, &text, &error), error, "and says to what");
+  check(says(text, "{\"objects\":[\"contacts\"]}"), "the object");
+  objectos_free(text);
+  must(objectos_subscribe(engine, NULL, &text, &error), error, "everything again");
+  objectos_free(text);
   must(objectos_diagnose(engine, &text, &error), error, "diagnose answers");
   check(says(text, "\"state\":\"ok\""), "and finds something in order");
   objectos_free(text);

@@ -73,7 +73,7 @@ TEST_CASE("a file subscribes, its records come and go, and it can have everythin
   world.server.exec("UPDATE contacts SET id = 'k3' WHERE id = 'c3'");
   world.server.exec("DELETE FROM contacts WHERE id = 'c5'");
   world.server.exec("INSERT INTO contacts VALUES ('c7', 'n7', 'ada'), ('c8', 'n8', 'bob')");
-  check_done(world.sync());
+  check_done(command("sync --frames on " + world.file));
   CHECK(world.ids() == "c2 c4 c7 k3");
   world.check_holds("owner = 'ada'");
 
