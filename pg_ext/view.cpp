@@ -14,6 +14,7 @@
 
 extern "C" {
 #include "catalog/pg_auth_members.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_policy.h"
 }
 
@@ -105,25 +106,61 @@ std::set<Oid> memberships() {
   return roles;
 }
 
-// Text that changes when a policy of the table does.
-std::string policies_of(Oid relid) {
+// What a policy's expressions name. Runs guarded.
+void append_relations(List*& relations, Oid policy) {
+  Relation depends = table_open(DependRelationId, AccessShareLock);
+  ScanKeyData keys[2];
+  ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(PolicyRelationId));
+  ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(policy));
+  SysScanDesc scan = systable_beginscan(depends, DependDependerIndexId, true, nullptr, 2, keys);
+  HeapTuple tuple;
+  while ((tuple = systable_getnext(scan)) != nullptr) {
+    const auto* depend = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
+    if (depend->refclassid == RelationRelationId)
+      relations = list_append_unique_oid(relations, depend->refobjid);
+  }
+  systable_endscan(scan);
+  table_close(depends, AccessShareLock);
+}
+
+// Whether the table's policies hold, and whether the caller may ask it. Runs guarded.
+void append_rights(StringInfo out, Oid relid) {
+  HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+  if (!HeapTupleIsValid(tuple)) return;
+  const auto* table = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+  appendStringInfo(out, "%u:%d%d%d|", relid, table->relrowsecurity, table->relforcerowsecurity,
+                   pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK);
+  ReleaseSysCache(tuple);
+}
+
+// Text that changes when a policy of the table does, or one of a table that its policies ask, and
+// so on from there.
+std::string policies_of(Oid root) {
   const char* text = pg_call([&] {
+    List* relations = list_make1_oid(root);
     StringInfoData out;
     initStringInfo(&out);
     Relation policies = table_open(PolicyRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(relid));
-    SysScanDesc scan =
-        systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true, nullptr, 1, &key);
-    HeapTuple tuple;
-    while ((tuple = systable_getnext(scan)) != nullptr) {
-      for (int i = 1; i <= RelationGetDescr(policies)->natts; ++i) {
-        char* value = SPI_getvalue(tuple, RelationGetDescr(policies), i);
-        appendStringInfo(&out, "%s\n", value ? value : "");
+    for (int place = 0; place < list_length(relations); ++place) {
+      const Oid relid = list_nth_oid(relations, place);
+      append_rights(&out, relid);
+      ScanKeyData key;
+      ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+                  ObjectIdGetDatum(relid));
+      SysScanDesc scan =
+          systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true, nullptr, 1, &key);
+      HeapTuple tuple;
+      while ((tuple = systable_getnext(scan)) != nullptr) {
+        for (int i = 1; i <= RelationGetDescr(policies)->natts; ++i) {
+          char* value = SPI_getvalue(tuple, RelationGetDescr(policies), i);
+          appendStringInfo(&out, "%s\n", value ? value : "");
+        }
+        append_relations(relations, reinterpret_cast<Form_pg_policy>(GETSTRUCT(tuple))->oid);
       }
+      systable_endscan(scan);
     }
-    systable_endscan(scan);
     table_close(policies, AccessShareLock);
     return static_cast<const char*>(out.data);
   });

@@ -1,7 +1,7 @@
 // What the caller can see, as it is now: the objects, their description, and a fingerprint of each
 // view. A fingerprint changes when the set of rows or columns the caller may read can have changed:
-// key, columns readable, row security, the policies on the table, the roles the caller is a member
-// of, what the client subscribed to of it.
+// key, columns readable, row security, the policies on the table and on the tables that these name,
+// the roles the caller is a member of, what the client subscribed to of it.
 #pragma once
 
 #include <cstdint>

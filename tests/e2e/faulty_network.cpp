@@ -114,6 +114,14 @@ void FaultyNetwork::set_weather(Weather weather) {
   weather_ = weather;
 }
 
+std::vector<std::string> FaultyNetwork::take_recorded() {
+  std::lock_guard lock(recorded_mutex_);
+  std::vector<std::string> texts;
+  for (auto& [link, text] : recorded_) texts.push_back(std::move(text));
+  recorded_.clear();
+  return texts;
+}
+
 void FaultyNetwork::end_next(Ending ending) {
   std::lock_guard lock(mutex_);
   next_ending_ = ending;
@@ -193,6 +201,10 @@ void FaultyNetwork::dawdle(Link& link, long bytes) {
 
 bool FaultyNetwork::deliver(Link& link, Direction direction, const char* bytes, long count) {
   dawdle(link, count);
+  if (recording_ && direction == Direction::to_client) {
+    std::lock_guard lock(recorded_mutex_);
+    recorded_[&link].append(bytes, static_cast<std::size_t>(count));
+  }
   const int to = link.socket[1 - index(direction)];
   for (long sent = 0; sent < count;) {
     const ssize_t part =

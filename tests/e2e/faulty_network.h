@@ -15,11 +15,13 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace e2e {
 
@@ -60,6 +62,12 @@ class FaultyNetwork {
   // While held, nothing passes in either direction and no connection ends.
   void hold(bool held) { held_ = held; }
 
+  // From now on what goes to the client is kept, one text for each connection.
+  void record() { recording_ = true; }
+  // What was kept since it was asked last. With no request under way it begins and ends with whole
+  // messages of the protocol.
+  std::vector<std::string> take_recorded();
+
   // Bytes in both directions since it was asked last; the same per direction since the beginning.
   long bytes() { return bytes_.exchange(0); }
   long bytes(Direction direction) const { return passed_[index(direction)]; }
@@ -88,7 +96,9 @@ class FaultyNetwork {
   Weather weather_;
   std::optional<Ending> next_ending_;
   std::list<std::thread> links_;
-  std::atomic<bool> done_{false}, held_{false};
+  std::map<const Link*, std::string> recorded_;  // guarded by recorded_mutex_
+  std::mutex recorded_mutex_;
+  std::atomic<bool> done_{false}, held_{false}, recording_{false};
   std::atomic<int> drops_{0}, connections_{0}, endings_{0}, lost_answers_{0};
   std::atomic<long> bytes_{0}, answers_{0};
   std::atomic<long> passed_[2] = {0, 0};

@@ -1,15 +1,16 @@
 #!/bin/bash
-# torture.sh [histories] [kills] [memory]: the long random tests of the client (default: all), against a
+# torture.sh [histories] [users] [kills] [memory]: the long random tests of the client (default: all), against a
 # server that need not survive a power cut, with files in memory where 4 GiB are free. Seeds are printed.
 #   COUNT=5000   random histories        SEED=1   the first one's seed    ONLY=n   this one, with its steps
+#   USERS=500    users with rights, policies and subscriptions of their own, through ROUNDS=20
 #   KILLS=1000   kills of a device that is at work
 #   SYNCS=1000   syncs over which its memory stays what it is
-# tests/e2e/{random_histories,kill_torture,steady_memory}_test.cpp say what must hold.
+# tests/e2e/{random_histories,visible_oracle,kill_torture,steady_memory}_test.cpp say what must hold.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-export COUNT=${COUNT:-5000} KILLS=${KILLS:-1000} SYNCS=${SYNCS:-1000}
+export COUNT=${COUNT:-5000} USERS=${USERS:-500} ROUNDS=${ROUNDS:-20} KILLS=${KILLS:-1000} SYNCS=${SYNCS:-1000}
 parts=("$@")
-[ $# -gt 0 ] || parts=(histories kills memory)
+[ $# -gt 0 ] || parts=(histories users kills memory)
 # Containers often have 64 MB there, too little for a server.
 memory_kib=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)
 if [ -w /dev/shm ] && [ "${memory_kib:-0}" -ge $((4 << 20)) ]; then export TMPDIR=/dev/shm; fi
@@ -22,13 +23,13 @@ run() { # test's name, environment
   env "$@" scripts/with-cluster.sh --fast -c max_connections=40 -- "$test_e2e" -tc="$name"
 }
 
-# One after the other in as many processes as there are processors: a history waits much.
-histories() {
+# One after the other in as many processes as there are processors: each waits much.
+by_all() { # test's name
   local workers part pids=()
   workers=$(nproc)
   [ -z "${ONLY:-}" ] || workers=1
   for ((part = 0; part < workers; part++)); do
-    run 'after random histories*' PART="$part/$workers" &
+    run "$1" PART="$part/$workers" &
     pids+=($!)
   done
   for pid in "${pids[@]}"; do wait "$pid" || return 1; done
@@ -37,7 +38,8 @@ histories() {
 for part in "${parts[@]}"; do
   echo "torture: $part"
   case $part in
-    histories) histories || status=1 ;;
+    histories) by_all 'after random histories*' || status=1 ;;
+    users) by_all 'whatever rights*' || status=1 ;;
     kills) run 'a device switched off at any instant*' || status=1 ;;
     memory) run 'the memory of an engine*' || status=1 ;;
     *) echo "torture: no part is called $part" >&2; exit 2 ;;
