@@ -185,5 +185,5 @@ TEST_CASE("who may not sync at all is refused every function of it") {
       " d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' JOIN pg_extension e"
       " ON e.oid = d.refobjid AND e.extname = 'objectos_sync'"
       " WHERE has_function_privilege('mallory', p.oid, 'EXECUTE')");
-  CHECK(callable == "capture capture_row json_form stamp sync_user_id");
+  CHECK(callable == "capture capture_row json_form stamp sync_user_id touch_dependents");
 }
