@@ -8,7 +8,8 @@ namespace {
 
 constexpr Verb kVerbs[] = {
     {"clone", "SERVER FILE", "make FILE, a SQLite database, from the server's objects",
-     "--subscribe --connections --frames --key-file", "objectos-sync clone postgresql:///crm phone.db", 2, 2},
+     "--subscribe --connections --frames --key-file",
+     "objectos-sync clone postgresql:///crm phone.db", 2, 2},
     {"sync", "FILE", "push local edits, pull everyone else's", "--server --frames --key-file",
      "objectos-sync sync phone.db", 1, 1},
     {"push", "FILE", "push local edits only; prints each verdict", "--server --frames --key-file",

@@ -60,6 +60,7 @@ const std::map<std::string, Told> kTold = {
     {"server", {"\"host=b\"", [](const Options& o) { return "\"" + o.server + "\""; }}},
     {"key_file", {"\"k\"", [](const Options& o) { return "\"" + o.key_file + "\""; }}},
     {"device", {"\"c\"", [](const Options& o) { return "\"" + o.device + "\""; }}},
+    {"subscription", {"{\"objects\":[]}", [](const Options& o) { return o.subscription; }}},
     {"page_mutations", {"11", [](const Options& o) { return std::to_string(o.page_mutations); }}},
     {"push_mutations", {"12", [](const Options& o) { return std::to_string(o.push_mutations); }}},
     {"push_bytes", {"70000", [](const Options& o) { return std::to_string(o.push_bytes); }}},

@@ -275,7 +275,7 @@ void VisibleWorld::sync(User& user) {
       steps_ += user.role + ": sync" + verdicts + "\n";
     } catch (const Error& error) {
       // A filter's column that the user may not read any more: nothing comes until a new one.
-      if (error.code() != "OS016") throw;
+      if (error.code() != "OS019") throw;
       steps_ += user.role + ": " + error.detail() + "\n";
       const std::string subscription = draw_subscription(user);
       steps_ += user.role + ": subscribe " + subscription + "\n";

@@ -60,7 +60,7 @@ struct Options {
   // but its owner may have rights to it (class local, "key_file_open_to_others"). Read for each
   // sync.
   std::string key_file{};
-  SigningKey key{};           // the same without a file; key_file goes before it
+  SigningKey key{};  // the same without a file; key_file goes before it
   // What clone() subscribes to, as of subscribe(). Empty: everything.
   std::string subscription{};
   std::string device{};       // free text for people; shown in the server's client list

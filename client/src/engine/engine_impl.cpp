@@ -203,8 +203,8 @@ SyncResult SyncEngine::Impl::clone() {
     const auto connection = [this] {
       return make_pg_transport(server_, options_.timing.connect_timeout, options_.frames);
     };
-    database_ =
-        clone_replica(link, {options_.database, server, connection, wanted}, limits, events, result);
+    database_ = clone_replica(link, {options_.database, server, wanted, connection}, limits, events,
+                              result);
     if (options_.history_groups) database_->limit_history(*options_.history_groups);
     feed_.hold_file(true);
     note_conflicts(*database_);
