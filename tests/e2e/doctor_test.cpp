@@ -131,3 +131,21 @@ TEST_CASE("doctor speaks JSON") {
   CHECK(ended.output[0] == '[');
   CHECK(says(ended.output, "\"check\":\"reach\",\"state\":\"ok\""));
 }
+
+TEST_CASE("doctor tells of the app's triggers on synced tables, and of those that do not fit") {
+  World world;
+  CHECK(!says(world.doctor().output, "Triggers of yours"));
+  local(world.phone,
+        "CREATE TABLE heard(id); CREATE TRIGGER search AFTER INSERT ON contacts BEGIN INSERT INTO "
+        "heard VALUES (NEW.id); END; CREATE TRIGGER mine AFTER INSERT ON CONTACTS WHEN NOT EXISTS "
+        "(SELECT 1 FROM _applying) BEGIN INSERT INTO heard VALUES (NEW.id); END");
+  const Ended ended = world.doctor();
+  CHECK(ended.code == 0);
+  CHECK(says(ended.output, "fire for the rows that a sync applies, too: search."));
+  CHECK(says(ended.output, "WHEN NOT EXISTS (SELECT 1 FROM _applying)"));
+  CHECK(says(ended.output, "from being applied beside the table: mine, search."));
+  local(world.phone,
+        "INSERT INTO _lost_statements(name, object, sql, reason) VALUES ('by_city', 'contacts', 'CREATE INDEX …', 'no such "
+        "column: city')");
+  CHECK(says(world.doctor().output, "by_city on contacts no longer fits: no such column: city."));
+}

@@ -53,7 +53,8 @@ bool reached(SyncEngine& engine, Phase phase) {
 }  // namespace
 
 TEST_CASE("stop() ends the loop in any phase, also when the network holds every byte") {
-  for (Phase phase : {Phase::connecting, Phase::pushing, Phase::pulling, Phase::waiting}) {
+  for (Phase phase : {Phase::connecting, Phase::pushing, Phase::pulling, Phase::acknowledging,
+                      Phase::waiting}) {
     CAPTURE(objectos::phase_name(phase));
     Slow world;
     SyncEngine(world.options()).clone();
@@ -61,7 +62,7 @@ TEST_CASE("stop() ends the loop in any phase, also when the network holds every 
     {
       SyncEngine engine(world.through());
       if (phase == Phase::connecting) world.network.hold(true);
-      world.slow_down(phase == Phase::pushing || phase == Phase::pulling);
+      world.slow_down(phase != Phase::connecting && phase != Phase::waiting);
       engine.start();
       if (phase == Phase::waiting) {
         CHECK(engine.wait_until_synced(20s));
@@ -85,6 +86,59 @@ TEST_CASE("stop() ends the loop in any phase, also when the network holds every 
     CHECK(local_rows(world.phone, "contacts", {"id", "name", "city"}) ==
           server_rows(world.server, "contacts", {"id", "name", "city"}));
   }
+}
+
+TEST_CASE("stop() while a round is applied leaves all of it or nothing, and the next sync ends it") {
+  for (std::int64_t applied : {1'000, 6'000, 12'000, 19'000}) {
+    CAPTURE(applied);
+    Contacts world;
+    SyncEngine(world.options()).clone();
+    world.server.exec("INSERT INTO contacts SELECT i, 's' FROM generate_series(100, 20099) i");
+    local(world.phone, "UPDATE contacts SET name = 'mine' WHERE id = 1");
+    {
+      SyncEngine engine(world.options());
+      engine.start();
+      while (engine.progress().pulled < applied) std::this_thread::yield();
+      engine.stop();
+      CHECK(engine.status().phase == Phase::stopped);
+      const std::string count = local(world.phone, "SELECT count(*) FROM contacts");
+      CHECK((count == "2" || count == "20002"));
+      CHECK(broken_records(world.phone).empty());
+    }
+    SyncEngine engine(world.options());
+    engine.sync_now();
+    engine.sync_now();
+    CHECK(leftovers(world.phone, "contacts") == kNoLeftovers);
+    CHECK(local_rows(world.phone, "contacts", {"id", "name", "city"}) ==
+          server_rows(world.server, "contacts", {"id", "name", "city"}));
+  }
+}
+
+TEST_CASE("stop() while another program keeps the round out of the file ends when that lets go") {
+  Contacts world;
+  SyncEngine(world.options()).clone();
+  world.server.exec("UPDATE contacts SET name = 'news' WHERE id = 1");
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(world.phone.c_str(), &other) == SQLITE_OK);
+  SyncEngine engine(world.options());
+  engine.status();
+  engine.pause();
+  engine.start();
+  REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+  std::thread lets_go([&] {
+    std::this_thread::sleep_for(700ms);
+    sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  });
+  engine.resume();
+  std::this_thread::sleep_for(300ms);
+  const auto begun = std::chrono::steady_clock::now();
+  engine.stop();
+  CHECK(std::chrono::steady_clock::now() - begun < 5s);
+  lets_go.join();
+  sqlite3_close(other);
+  CHECK(broken_records(world.phone).empty());
+  engine.sync_now();
+  CHECK(local(world.phone, "SELECT name FROM contacts WHERE id = 1") == "news");
 }
 
 TEST_CASE("stop() from another thread ends a clone, which can be begun again") {

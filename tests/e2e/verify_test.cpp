@@ -180,6 +180,43 @@ TEST_CASE("pending work is no difference; its base images are compared, and it s
   CHECK(world.server.exec("SELECT count(*) FROM things WHERE id = 12") == "0");
 }
 
+TEST_CASE("a base image that is no JSON is a difference in every field, and is mended") {
+  for (const std::string broken : {"", "no JSON", "{\"name\":", "[]", "{\"name\":\"\\u12\"}"}) {
+    CAPTURE(broken);
+    World world;
+    local(world.file, "UPDATE things SET name = 'mine' WHERE id IN (10, 11)");
+    tamper(world.file,
+           "UPDATE _base SET image = '" + broken + "' WHERE record_id = '10'");
+    CHECK(broken_records(world.file).starts_with("things 10: expected , found {"));
+    CHECK(told(world.engine->verify()).starts_with("things 10 different "));
+    const Ended diff = command("diff --json " + shell_quoted(world.file));
+    CHECK(diff.code == 5);
+    CHECK(diff.output.find("verify --repair") != std::string::npos);
+    CHECK(told(world.engine->verify({.repair = true})).starts_with("things 10 different "));
+    CHECK(told(world.engine->verify()) == "");
+    CHECK(broken_records(world.file) == "");
+    world.engine->sync_now();
+    CHECK(world.server.exec("SELECT string_agg(id::text, ',' ORDER BY id) FROM things WHERE name = "
+                            "'mine'") == "10,11");
+  }
+}
+
+TEST_CASE("a sync that needs a base image which is no JSON reads the replica anew") {
+  for (const std::string where : {"server", "here"}) {
+    CAPTURE(where);
+    World world;
+    local(world.file, "UPDATE things SET name = 'mine' WHERE id = 10");
+    tamper(world.file, "UPDATE _base SET image = 'no JSON' WHERE record_id = '10'");
+    if (where == "server") world.server.exec("UPDATE things SET ok = NOT ok WHERE id = 10");
+    world.engine->sync_now();
+    world.engine->sync_now();
+    CHECK(told(world.engine->verify()) == "");
+    CHECK(broken_records(world.file) == "");
+    CHECK(world.server.exec("SELECT name FROM things WHERE id = 10") == "mine");
+    CHECK(local(world.file, "SELECT name FROM things WHERE id = 10") == "mine");
+  }
+}
+
 TEST_CASE("verify pulls first: what others changed is no difference, on either of two devices") {
   World world;
   const std::string tablet = world.directory.file("tablet.db");

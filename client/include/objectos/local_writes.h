@@ -68,7 +68,8 @@ struct UndoResult {
 // A record that is not what its base image and its queued mutations make of it.
 struct LocalDifference {
   std::string object, record_id;
-  std::string expected, found;  // JSON rows; empty = no row
+  // JSON rows; empty = no row. `expected` is empty, too, where base image or queue cannot be read.
+  std::string expected, found;
 };
 
 }  // namespace objectos

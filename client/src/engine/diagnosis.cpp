@@ -1,6 +1,7 @@
 // diagnose(): both ends looked over, each fact a finding. The file is read beside whoever has it
 // open; the server is asked over a connection of its own.
 #include <algorithm>
+#include <map>
 
 #include "engine/answers.h"
 #include "engine/engine_impl.h"
@@ -119,6 +120,36 @@ void look_at_queue(const LocalDatabase& file, std::int64_t now_ms, Findings& fou
   }
 }
 
+// They are the app's own, so none of it is a problem; but neither shows anywhere else.
+void look_at_app_objects(const LocalDatabase& file, Findings& found) {
+  std::map<std::string, std::string> all, unguarded;  // names by object
+  for (const AppTrigger& trigger : file.app_triggers()) {
+    const auto add = [&](std::map<std::string, std::string>& to) {
+      std::string& names = to[trigger.object];
+      names += (names.empty() ? "" : ", ") + trigger.name;
+    };
+    add(all);
+    if (!trigger.guarded) add(unguarded);
+  }
+  for (const auto& [object, names] : unguarded) {
+    found.note("triggers",
+               "Triggers of yours on " + object +
+                   " fire for the rows that a sync applies, too: " + names + ".",
+               "If they are meant for writes of this device alone: CREATE TRIGGER ... WHEN NOT "
+               "EXISTS (SELECT 1 FROM _applying). docs/queue.md.");
+  }
+  for (const auto& [object, names] : all) {
+    found.note("long rounds",
+               "Triggers of yours on " + object +
+                   " keep long pulls from being applied beside the table: " + names + ".",
+               "Other programs wait for the file's write lock while such a pull is applied.");
+  }
+  for (const LostStatement& lost : file.lost_statements()) {
+    found.note("lost", lost.name + " on " + lost.object + " no longer fits: " + lost.reason + ".",
+               "Its text is in the table _lost_statements; make it anew in a form that fits.");
+  }
+}
+
 void look_at_state(const SyncState& state, std::int64_t now_ms, Findings& found) {
   if (state.complete) {
     found.ok("complete", "The initial sync is done.");
@@ -211,6 +242,7 @@ std::vector<Finding> SyncEngine::Impl::diagnose() {
     look_at_state(state, now_ms, found);
     look_at_soundness(*file, found);
     look_at_queue(*file, now_ms, found);
+    look_at_app_objects(*file, found);
     if (server.empty()) server = state.server;
   } catch (const StoreError& error) {
     found.problem("file", from_store_error(error));

@@ -14,13 +14,20 @@ std::string text_of(const std::string* json) {
   return json == nullptr ? "null" : *json;
 }
 
+RawMembers members_of(const ImageRow& base, const RecordDiff& diff) {
+  if (const auto members = readable_row(base.json)) return *members;
+  throw StoreError(StoreErrorKind::corrupt,
+                   "the base image of " + diff.object + " " + diff.record_id + " cannot be read",
+                   base.json, "`objectos-sync verify --repair` mends it.");
+}
+
 RecordDiff diff_of(const LocalDatabase& database, const LocalObject& object,
                    const std::string& record_id) {
   RecordDiff diff{object.name, record_id, "none", {}};
   const std::optional<ImageRow> base = database.server_image(object.name, record_id);
   const std::optional<std::string> local = database.row_json(object.name, record_id);
   if (!base && !local) return diff;
-  const RawMembers before = base ? json_members(base->json) : RawMembers();
+  const RawMembers before = base ? members_of(*base, diff) : RawMembers();
   const RawMembers after = local ? json_members(*local) : RawMembers();
   for (const LocalColumn& column : object.columns) {
     const std::string* theirs = json_find(before, column.name);

@@ -48,9 +48,14 @@ std::map<std::uint64_t, std::int64_t> differing(const BucketSums& one, const Buc
 std::vector<std::string> differing_fields(const LocalObject& object, const ImageRow& local,
                                           const PullRow& server) {
   std::vector<std::string> fields;
-  const RawMembers ours = json_members(local.json), theirs = json_members(server.data);
+  const RawMembers theirs = json_members(server.data);
+  const std::optional<RawMembers> ours = readable_row(local.json);
+  if (!ours) {  // nothing of it is right
+    for (const LocalColumn& column : object.columns) fields.push_back(column.name);
+    return fields;
+  }
   for (const LocalColumn& column : object.columns) {
-    if (!same_stored(column, json_find(ours, column.name), json_find(theirs, column.name)))
+    if (!same_stored(column, json_find(*ours, column.name), json_find(theirs, column.name)))
       fields.push_back(column.name);
   }
   if (local.version != server.version) fields.emplace_back("_version");

@@ -1,6 +1,7 @@
 #include "app_statements.h"
 
 #include "sqlite_handle.h"
+#include "store.h"
 
 namespace objectos {
 namespace {
@@ -108,6 +109,26 @@ std::vector<std::string> broken_views(sqlite3* database) {
     if (!why.empty()) broken.push_back(name + ": " + why);
   }
   return broken;
+}
+
+std::vector<AppTrigger> Store::app_triggers() const {
+  std::vector<AppTrigger> found;
+  for (const LocalObject& object : objects_) {
+    Statement rows(database_,
+                   "SELECT name,sql LIKE '%\\_applying%' ESCAPE '\\' FROM sqlite_master WHERE "
+                   "type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT LIKE '\\_queue\\_%' "
+                   "ESCAPE '\\' ORDER BY name");
+    rows.bind(1, std::string_view(object.name));
+    while (rows.step()) found.push_back({object.name, rows.text(0), rows.integer(1) != 0});
+  }
+  return found;
+}
+
+std::vector<LostStatement> Store::lost_statements() const {
+  Statement rows(database_, "SELECT object,name,reason FROM _lost_statements ORDER BY object,name");
+  std::vector<LostStatement> found;
+  while (rows.step()) found.push_back({rows.text(0), rows.text(1), rows.text(2)});
+  return found;
 }
 
 }  // namespace objectos

@@ -73,21 +73,26 @@ void rewrite(sqlite3* database, const Forms& forms, const std::vector<Remembered
 }  // namespace
 
 HistoryVersions::HistoryVersions(sqlite3* database)
-    : set_(database, "UPDATE _history SET version=? WHERE seq=?") {
+    : set_(database, "UPDATE _history SET version=? WHERE mutation_id=?"),
+      find_(database, "SELECT 1 FROM _history WHERE mutation_id=?") {
   note_history(database);
-  Statement rows(database, "SELECT mutation_id,seq FROM _history");
-  while (rows.step()) places_.emplace(rows.text(0), rows.integer(1));
+}
+
+bool HistoryVersions::holds(const std::string& mutation_id) {
+  find_.bind(1, std::string_view(mutation_id));
+  const bool found = find_.step();
+  find_.reset();
+  return found;
 }
 
 void HistoryVersions::judged(const QueuedMutation& mutation, const std::string& status,
                              std::optional<int64_t> version) {
-  const auto place = places_.find(mutation.id);
-  if (place == places_.end() || status != "applied") return;
+  if (status != "applied" || !holds(mutation.id)) return;
   // Without a claim the verdict does not tell that nobody else wrote, but upon an insert.
   const std::pair<std::string, std::string> record(mutation.object, mutation.record_id);
   if (mutation.operation == "insert") inserted_.insert(record);
   if (!mutation.version && inserted_.count(record) == 0) return;
-  set_.bind(1, version).bind(2, place->second).run();
+  set_.bind(1, version).bind(2, std::string_view(mutation.id)).run();
 }
 
 void Store::take_server_forms() {
@@ -110,12 +115,13 @@ void Store::take_server_forms() {
     if (knows(one.object)) image = server_image(one.object, one.record_id);
     if (image && image->version < one.version) continue;  // comes with a later round
     if (image && image->version == one.version) {
-      const RawMembers row = json_members(image->json);
+      const std::optional<RawMembers> row = readable_row(image->json);
+      if (!row) continue;  // until a repair
       const auto rows = remembered_of(database_, one.object, one.record_id);
       Forms forms;
       std::set<std::string> later;
       for (const Remembered& each : rows)
-        if (each.waits) learn(forms, later, each, writer(one.object).object(), row);
+        if (each.waits) learn(forms, later, each, writer(one.object).object(), *row);
       if (!forms.empty()) rewrite(database_, forms, rows);
     }
     settle.bind(1, std::string_view(one.object)).bind(2, std::string_view(one.record_id)).run();

@@ -5,6 +5,7 @@
 #include "../fault_point.h"
 #include "queue_sql.h"
 #include "store.h"
+#include "undo_history.h"
 
 namespace objectos {
 
@@ -55,6 +56,7 @@ void Store::rewind_later(const QueuedMutation& mutation) {
     if (mutation.operation != "update" || later.original.empty()) continue;
     const std::string original = rewound(later.original, before, changed);
     rewind.bind(1, std::string_view(original)).bind(2, later.client_sequence).run();
+    rewind_history(database_, later.id, original);
   }
   if (!needed_by.empty())
     throw StoreError(StoreErrorKind::mutation_needed,
@@ -76,10 +78,13 @@ Discarded Store::discard(const std::string& id, const std::function<void()>& beg
       throw StoreError(StoreErrorKind::mutation_sent,
                        mutation.id == id ? "mutation " + id + " was sent already"
                                          : "mutation " + mutation.id + " of its group was sent");
+  note_history(database_);
+  const std::vector<HistoryRow> step = inverse_in_history(database_, leaving);
   for (auto mutation = leaving.rbegin(); mutation != leaving.rend(); ++mutation) {
     rewind_later(*mutation);
     discarded.rows.insert(discarded.rows.begin(), take_out(*mutation, StoredVerdict()));
   }
+  put_into_history(database_, step);
   applying.done();
   fault_point("store.discard.before_commit");
   transaction.commit();

@@ -1,6 +1,8 @@
 // Local row = base image (+) queued mutations, in client_sequence order.
 #include <cstdlib>
 
+#include "protocol/errors.h"
+#include "protocol/json.h"
 #include "store.h"
 
 namespace objectos {
@@ -34,6 +36,20 @@ bool same_value(const LocalColumn& column, const std::string* left, const std::s
   return json_unquote(a) == json_unquote(b) && (a == "null") == (b == "null");
 }
 
+std::optional<RawMembers> readable_row(const std::string& json) {
+  constexpr size_t looked_into = 1 << 20;  // bytes of a value; a longer one is believed
+  try {
+    RawMembers members = json_members(json);
+    for (const auto& [name, raw] : members)
+      if (raw.size() < looked_into) parse_json(raw);
+    return members;
+  } catch (const StoreError&) {
+    return std::nullopt;
+  } catch (const ProtocolError&) {
+    return std::nullopt;
+  }
+}
+
 RawMembers changed_fields(const std::string& operation, const std::string& data,
                           const std::string& original) {
   RawMembers fields = data.empty() ? RawMembers() : json_members(data);
@@ -60,7 +76,13 @@ Image Store::expected_row(const std::string& object, const std::string& record_i
   base.bind(1, std::string_view(object)).bind(2, std::string_view(record_id));
   Image row;
   if (base.step()) {
-    if (!base.is_null(0)) row = json_members(base.text(0));
+    if (!base.is_null(0)) {
+      row = readable_row(base.text(0));
+      if (!row)
+        throw StoreError(StoreErrorKind::corrupt,
+                         "the base image of " + object + " " + record_id + " cannot be read",
+                         base.text(0), "`objectos-sync verify --repair` mends it.");
+    }
     if (version != nullptr) *version = base.integer_or_none(1);
   }
   for (const auto& mutation : queue_of(object, record_id)) {
@@ -131,8 +153,14 @@ std::optional<LocalDifference> Store::difference_of(const std::string& object,
     known = work.step();
   }
   if (!known) return std::nullopt;
-  Image wanted = expected_row(object, record_id, nullptr);
   std::optional<std::string> found = row_json(object, record_id);
+  Image wanted;
+  try {
+    wanted = expected_row(object, record_id, nullptr);
+  } catch (const StoreError& error) {
+    if (error.kind != StoreErrorKind::corrupt && error.kind != StoreErrorKind::invalid_input) throw;
+    return LocalDifference{object, record_id, "", found.value_or("")};
+  }
   bool same = wanted.has_value() == found.has_value();
   if (wanted && found) {
     RawMembers there = json_members(*found);

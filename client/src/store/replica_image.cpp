@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "json_slices.h"
+#include "protocol/errors.h"
 #include "record_hasher.h"
 #include "store.h"
 
@@ -110,25 +111,40 @@ class StoreImageReader : public ImageReader {
     Statement rows(store_.database(),
                    "SELECT t.record_id,t.version," + tag_sql(object, "t.record_id") +
                        ",t.image FROM _base t WHERE t.object=" + quote_text(object.name));
-    JsonSlices slices;
     while (rows.step()) {
       const std::string record_id = rows.text(0);
       based_.insert(record_id);
       const uint64_t place = place_of(seed_, record_id);
       if (rows.is_null(3) || !wanted.holds(place)) continue;
       const std::string json = rows.text(3);
-      slices.parse(json);
       RecordImage& image = hasher_.image();
       image.begin(record_id, rows.integer_or_none(1));
-      for (size_t i = 0; i < object.columns.size(); i++) {
-        const LocalColumn& column = object.columns[i];
-        const JsonSlice* value = slices.find(column.name);
-        image.form(kinds[i].value_or(ValueKind::text), column.is_key,
-                   value == nullptr ? "null" : value->raw);
+      if (!put_values(image, json, object, kinds)) {
+        image.begin(record_id, std::nullopt);  // as no server has it
+        image.blob(json);
       }
       if (object.row_security) put_value(image, rows.handle(), 2);
       visit(record_id, place, hasher_.digest());
     }
+  }
+
+  // False: the base image is no JSON, and nobody wrote it but a stranger.
+  bool put_values(RecordImage& image, const std::string& json, const LocalObject& object,
+                  const std::vector<std::optional<ValueKind>>& kinds) {
+    try {
+      slices_.parse(json);
+      for (size_t i = 0; i < object.columns.size(); i++) {
+        const LocalColumn& column = object.columns[i];
+        const JsonSlice* value = slices_.find(column.name);
+        image.form(kinds[i].value_or(ValueKind::text), column.is_key,
+                   value == nullptr ? "null" : value->raw);
+      }
+    } catch (const StoreError&) {
+      return false;
+    } catch (const ProtocolError&) {
+      return false;
+    }
+    return true;
   }
 
   static std::string tag_sql(const LocalObject& object, const std::string& record_id) {
@@ -141,6 +157,7 @@ class StoreImageReader : public ImageReader {
   ReadTransaction transaction_;
   const uint64_t seed_;
   RecordHasher hasher_;
+  JsonSlices slices_;
   std::unordered_set<std::string> based_;  // of the object being scanned
 };
 

@@ -114,7 +114,7 @@ class StoreRound : public RoundApplier {
       if (listed_) changes_.touch(object, record_id, std::nullopt);
       result_.objects.insert(object);
       if (replaced_ != nullptr && replaced_->take(object, record_id)) continue;
-      store_.rebase(object, record_id);
+      if (missing_.count({object, record_id}) == 0) store_.rebase(object, record_id);
     }
   }
 
@@ -165,15 +165,23 @@ class StoreRound : public RoundApplier {
   // the version held here (a restore): it counts whatever its version.
   void set_base(const PulledView& row, std::string_view operation, std::string_view data,
                 bool whole = false) {
-    touched_.insert({std::string(row.object), std::string(row.record_id)});
+    std::pair<std::string, std::string> record(row.object, row.record_id);
     Statement read(store_.database(),
                    "SELECT image,version FROM _base WHERE object=? AND record_id=?");
     read.bind(1, row.object).bind(2, row.record_id);
-    if (!read.step()) return;
+    const bool there = read.step();
+    if (there && !whole && operation != "delete" && !read.is_null(0) &&
+        !readable_row(read.text(0))) {
+      missing_.insert(std::move(record));  // the whole record is needed
+      result_.missing_rows = static_cast<int64_t>(missing_.size());
+      return;
+    }
+    touched_.insert(std::move(record));
+    if (!there) return;
     if (!whole && row.version && read.integer(1) > *row.version) return;
     Image image;
     const std::string before = read.text(0);
-    if (!read.is_null(0)) image = json_members(before);
+    if (!read.is_null(0)) image = readable_row(before);
     const bool same_version = read.integer_or_none(1) == row.version;
     read.reset();
     image = applied(std::move(image), std::string(operation),

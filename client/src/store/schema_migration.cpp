@@ -226,7 +226,13 @@ std::vector<std::string> Store::migrate_tables(const std::string& schema) {
     read.bind(1, std::string_view(name));
     while (read.step()) ids.push_back(read.text(0));
     read.reset();
-    for (const std::string& id : ids) rebase(name, id);
+    for (const std::string& id : ids) {
+      try {
+        rebase(name, id);
+      } catch (const StoreError& error) {  // an unreadable base image comes anew with the table
+        if (error.kind != StoreErrorKind::corrupt) throw;
+      }
+    }
   }
   for (const std::string& view : broken_views(database_))
     if (std::find(views_broken.begin(), views_broken.end(), view) == views_broken.end())

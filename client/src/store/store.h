@@ -87,6 +87,8 @@ class Store : public LocalDatabase {
   std::string retry(const std::string& id) override;
   void dismiss(const std::string& id) override;
   std::vector<LocalDifference> verify_local() const override;
+  std::vector<AppTrigger> app_triggers() const override;
+  std::vector<LostStatement> lost_statements() const override;
   std::vector<std::string> integrity_problems() const override;
   std::unique_ptr<ImageReader> read_image(uint64_t seed) const override;
   std::optional<ImageRow> server_image(const std::string& object,

@@ -85,6 +85,15 @@ bool is_current(sqlite3* database) {
   return any(database, "SELECT 1 FROM sqlite_master WHERE name='_queue_history_drop'");
 }
 
+// A file of a version that looked through all of the history for one mutation has none of them.
+const char* const look_up_sql =
+    "CREATE INDEX _history_mutation ON _history(mutation_id);"
+    "CREATE INDEX _history_record ON _history(object, record_id);";
+
+bool is_indexed(sqlite3* database) {
+  return any(database, "SELECT 1 FROM sqlite_master WHERE name='_history_record'");
+}
+
 }  // namespace
 
 std::string history_tables_sql() {
@@ -99,7 +108,7 @@ CREATE INDEX _history_version ON _history(object, record_id) WHERE version IS NO
 CREATE TABLE _history_control(groups_max INTEGER NOT NULL, inverting INTEGER NOT NULL DEFAULT 0,
   joining INTEGER NOT NULL DEFAULT 0, noted INTEGER NOT NULL DEFAULT 0);
 INSERT INTO _history_control(groups_max) VALUES()" +
-         std::to_string(history_groups_default) + ");\n" + history_triggers_sql();
+         std::to_string(history_groups_default) + ");\n" + look_up_sql + history_triggers_sql();
 }
 
 const char* const drop_history_tables_sql =
@@ -109,17 +118,19 @@ const char* const history_join_sql = "UPDATE _history_control SET joining=1";
 const char* const history_part_sql = "UPDATE _history_control SET joining=0 WHERE joining;";
 
 void add_history_tables(sqlite3* database) {
-  if (is_current(database) || sqlite3_db_readonly(database, "main") == 1) return;
+  const auto whole = [&] { return is_current(database) && is_indexed(database); };
+  if (whole() || sqlite3_db_readonly(database, "main") == 1) return;
   WriteTransaction transaction(database);
-  if (is_current(database)) return;
+  if (whole()) return;
   if (!any(database, "SELECT 1 FROM sqlite_master WHERE name='_history'"))
     run_sql(database,
             "ALTER TABLE _mutations ADD COLUMN undo_of TEXT;" + history_tables_sql() + all_noted);
-  else  // it was written along with each mutation
+  else if (!is_current(database))  // it was written along with each mutation
     run_sql(database,
             "DROP TRIGGER _history_note; ALTER TABLE _history_control ADD COLUMN noted INTEGER NOT "
             "NULL DEFAULT 0;" +
                 std::string(all_noted) + history_triggers_sql());
+  if (!is_indexed(database)) run_sql(database, look_up_sql);
   transaction.commit();
 }
 
@@ -153,6 +164,49 @@ void forget_history(sqlite3* database, const std::string& mutation_id) {
                  "DELETE FROM _history WHERE number=(SELECT number FROM _history WHERE "
                  "mutation_id=?)");
   drop.bind(1, std::string_view(mutation_id)).run();
+}
+
+std::vector<HistoryRow> inverse_in_history(sqlite3* database,
+                                           const std::vector<QueuedMutation>& mutations) {
+  Statement find(database,
+                 "SELECT h.number,h.object,h.record_id,h.operation,h.data,h.original,h.written_at,"
+                 "h.undone,(SELECT count(*) FROM _history g WHERE g.number=h.number),"
+                 "h.undone=0 AND EXISTS(SELECT 1 FROM _history g WHERE g.number>h.number AND "
+                 "g.undone=0) FROM _history h WHERE h.mutation_id=?");
+  std::vector<HistoryRow> rows;
+  for (const QueuedMutation& mutation : mutations) {
+    find.reset();
+    find.bind(1, std::string_view(mutation.id));
+    const bool fits = !mutation.undo_of.empty() && find.step() &&
+                      (rows.empty() || rows[0].number == find.integer(0)) &&
+                      find.integer(8) == static_cast<int64_t>(mutations.size()) &&
+                      find.integer(9) == 0;
+    if (!fits) return {};
+    HistoryRow row{find.integer(0), mutation.undo_of, find.text(1), find.text(2), find.text(3),
+                   find.text(5),    find.text(4),     find.text(6), find.integer(7) == 0};
+    if (row.operation != "update") row.operation = row.operation == "insert" ? "delete" : "insert";
+    rows.insert(rows.begin(), std::move(row));
+  }
+  return rows;
+}
+
+void put_into_history(sqlite3* database, const std::vector<HistoryRow>& rows) {
+  Statement put(database,
+                "INSERT INTO _history(number,mutation_id,object,record_id,operation,data,original,"
+                "written_at,undone) VALUES(?,?,?,?,?,?,?,?,?)");
+  for (const HistoryRow& row : rows) {
+    put.bind(1, row.number).bind(2, std::string_view(row.mutation_id));
+    put.bind(3, std::string_view(row.object)).bind(4, std::string_view(row.record_id));
+    put.bind(5, std::string_view(row.operation));
+    put.bind_text_or_null(6, row.data).bind_text_or_null(7, row.original);
+    put.bind(8, std::string_view(row.written_at)).bind(9, static_cast<int64_t>(row.undone)).run();
+  }
+}
+
+void rewind_history(sqlite3* database, const std::string& mutation_id,
+                    const std::string& original) {
+  Statement rewind(database, "UPDATE _history SET original=? WHERE mutation_id=?");
+  rewind.bind(1, std::string_view(original)).bind(2, std::string_view(mutation_id)).run();
 }
 
 }  // namespace objectos

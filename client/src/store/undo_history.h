@@ -16,8 +16,9 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
+#include "local_database.h"
 #include "sqlite_handle.h"
 
 namespace objectos {
@@ -51,18 +52,32 @@ void pass_over_in_history(sqlite3* database);
 // The mutation was refused, or given up: its group can be neither undone nor redone any more.
 void forget_history(sqlite3* database, const std::string& mutation_id);
 
-// Notes what the server made of mutations. Reads the history's ids when it is made: one serves a
-// whole batch.
+// A row of _history.
+struct HistoryRow {
+  int64_t number = 0;
+  std::string mutation_id, object, record_id, operation, data, original, written_at;
+  bool undone = false;
+};
+
+// Mutations that leave the queue before they were sent: if they are the whole of an undo (or redo),
+// the rows by which its step is what it was before; else none. A redo before which something new
+// was written is over, and not to be done again. To be put back when the mutations are forgotten.
+std::vector<HistoryRow> inverse_in_history(sqlite3* database,
+                                           const std::vector<QueuedMutation>& mutations);
+void put_into_history(sqlite3* database, const std::vector<HistoryRow>& rows);
+// What a mutation found there is another value: the one that it came upon is gone.
+void rewind_history(sqlite3* database, const std::string& mutation_id, const std::string& original);
+
+// Notes what the server made of mutations.
 class HistoryVersions {
  public:
   explicit HistoryVersions(sqlite3* database);
-  bool holds(const std::string& mutation_id) const { return places_.count(mutation_id) > 0; }
+  bool holds(const std::string& mutation_id);
   void judged(const QueuedMutation& mutation, const std::string& status,
               std::optional<int64_t> version);
 
  private:
-  Statement set_;
-  std::unordered_map<std::string, int64_t> places_;
+  Statement set_, find_;
   std::set<std::pair<std::string, std::string>> inserted_;  // records, by what was judged here
 };
 
