@@ -87,7 +87,8 @@ TEST_CASE("an edit whose undo was discarded is done again, and can be undone aga
   CHECK(book.name("1") == "one");
 }
 
-TEST_CASE("an edit whose redo was discarded can be redone again, unless something new was written") {
+TEST_CASE(
+    "an edit whose redo was discarded can be redone again, unless something new was written") {
   Notebook book;
   book.rename("1", "first");
   book.rename("2", "second");

@@ -145,7 +145,8 @@ TEST_CASE("doctor tells of the app's triggers on synced tables, and of those tha
   CHECK(says(ended.output, "WHEN NOT EXISTS (SELECT 1 FROM _applying)"));
   CHECK(says(ended.output, "from being applied beside the table: mine, search."));
   local(world.phone,
-        "INSERT INTO _lost_statements(name, object, sql, reason) VALUES ('by_city', 'contacts', 'CREATE INDEX …', 'no such "
+        "INSERT INTO _lost_statements(name, object, sql, reason) VALUES ('by_city', 'contacts', "
+        "'CREATE INDEX …', 'no such "
         "column: city')");
   CHECK(says(world.doctor().output, "by_city on contacts no longer fits: no such column: city."));
 }

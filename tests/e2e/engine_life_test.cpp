@@ -53,8 +53,8 @@ bool reached(SyncEngine& engine, Phase phase) {
 }  // namespace
 
 TEST_CASE("stop() ends the loop in any phase, also when the network holds every byte") {
-  for (Phase phase : {Phase::connecting, Phase::pushing, Phase::pulling, Phase::acknowledging,
-                      Phase::waiting}) {
+  for (Phase phase :
+       {Phase::connecting, Phase::pushing, Phase::pulling, Phase::acknowledging, Phase::waiting}) {
     CAPTURE(objectos::phase_name(phase));
     Slow world;
     SyncEngine(world.options()).clone();
@@ -88,7 +88,8 @@ TEST_CASE("stop() ends the loop in any phase, also when the network holds every 
   }
 }
 
-TEST_CASE("stop() while a round is applied leaves all of it or nothing, and the next sync ends it") {
+TEST_CASE(
+    "stop() while a round is applied leaves all of it or nothing, and the next sync ends it") {
   for (std::int64_t applied : {1'000, 6'000, 12'000, 19'000}) {
     CAPTURE(applied);
     Contacts world;

@@ -185,8 +185,7 @@ TEST_CASE("a base image that is no JSON is a difference in every field, and is m
     CAPTURE(broken);
     World world;
     local(world.file, "UPDATE things SET name = 'mine' WHERE id IN (10, 11)");
-    tamper(world.file,
-           "UPDATE _base SET image = '" + broken + "' WHERE record_id = '10'");
+    tamper(world.file, "UPDATE _base SET image = '" + broken + "' WHERE record_id = '10'");
     CHECK(broken_records(world.file).starts_with("things 10: expected , found {"));
     CHECK(told(world.engine->verify()).starts_with("things 10 different "));
     const Ended diff = command("diff --json " + shell_quoted(world.file));

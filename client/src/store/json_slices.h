@@ -40,7 +40,8 @@ std::vector<std::string> json_elements(std::string_view text);    // of an array
 std::vector<std::string_view> json_views(std::string_view text);  // the same, as views into it
 std::string json_unquote(
     std::string_view raw);  // a JSON string's content; other values as they are
-// A base image's members; nullopt where it is no JSON, which only a file that was tampered with holds.
+// A base image's members; nullopt where it is no JSON, which only a file that was tampered with
+// holds.
 std::optional<RawMembers> readable_row(const std::string& json);
 std::string json_object(const RawMembers& members);
 const std::string* json_find(const RawMembers& members, std::string_view name);

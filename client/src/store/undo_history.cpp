@@ -182,8 +182,9 @@ std::vector<HistoryRow> inverse_in_history(sqlite3* database,
                       find.integer(8) == static_cast<int64_t>(mutations.size()) &&
                       find.integer(9) == 0;
     if (!fits) return {};
-    HistoryRow row{find.integer(0), mutation.undo_of, find.text(1), find.text(2), find.text(3),
-                   find.text(5),    find.text(4),     find.text(6), find.integer(7) == 0};
+    HistoryRow row{find.integer(0), mutation.undo_of, find.text(1),
+                   find.text(2),    find.text(3),     find.text(5),
+                   find.text(4),    find.text(6),     find.integer(7) == 0};
     if (row.operation != "update") row.operation = row.operation == "insert" ? "delete" : "insert";
     rows.insert(rows.begin(), std::move(row));
   }
