@@ -58,6 +58,7 @@ Suite initial_1m_suite();
 Suite initial_parallel_suite();
 Suite pull_100_suite();
 Suite pull_100k_suite();
+Suite pull_filtered_suite();
 Suite push_suite();
 Suite push_signed_suite();
 Suite log_depth_suite();
