@@ -201,7 +201,10 @@ class StoreRound : public RoundApplier {
 
   void keep_tag(const PulledView& row) {
     if (row.tag.empty()) return;
-    Statement& tag = kept(tag_, "INSERT OR REPLACE INTO _tags VALUES(?,?,?)");
+    // A record's tag stays the same: what is there is not written again.
+    Statement& tag = kept(tag_,
+                          "INSERT INTO _tags VALUES(?,?,?) ON CONFLICT(object,record_id)"
+                          " DO UPDATE SET tag=excluded.tag WHERE tag<>excluded.tag");
     tag.bind_view(1, row.object).bind_view(2, row.record_id).bind_view(3, row.tag).run();
   }
 

@@ -173,7 +173,9 @@ std::string RowWriter::insert_sql(const Columns& columns) const {
     if (column == nullptr) continue;
     names += quote_name(column->name) + ",";
     values += "?,";
-    sets += quote_name(column->name) + "=excluded." + quote_name(column->name) + ",";
+    // The key is the one that is there: set again, its index would be written again.
+    if (!column->is_key)
+      sets += quote_name(column->name) + "=excluded." + quote_name(column->name) + ",";
   }
   for (const std::string& key : object_.key) keys += (keys.empty() ? "" : ",") + quote_name(key);
   return "INSERT INTO " + name + "(" + names + "_version,_synced) VALUES(" + values +
