@@ -216,7 +216,7 @@ SyncResult SyncEngine::Impl::clone() {
 void SyncEngine::Impl::connect_as_user() {
   transport().sign_with(RequestSigner::of(options_));
   transport().connect();
-  transport().act_as(database().state().client_id);
+  transport().act_as(open_beside()->state().client_id);  // also while another engine has the file
 }
 
 // The file was synced with the server of the options: from now on that is its server.
