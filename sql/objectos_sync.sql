@@ -591,7 +591,7 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
     SELECT count(*) AS all, extract(epoch FROM max(clock_timestamp() - prepared))::bigint AS seconds,
            (array_agg(gid ORDER BY prepared))[1] AS gid
       FROM pg_prepared_xacts WHERE database = current_database()),
-  -- Columns that filters ask about, with no index to read an object by them.
+  -- Columns that filters ask about, with no index to read an object by them. Below a MiB none is needed.
   unindexed AS (
     SELECT string_agg(DISTINCT format('%s of object %s', a.attname, o.object), ', ') AS columns,
            string_agg(DISTINCT format('CREATE INDEX ON %s (%I);', o.relid, a.attname), ' ') AS cure
@@ -601,7 +601,9 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
       JOIN objectos_sync.objects o ON o.object = f.object AND o.relid::oid = (f.entry->>'relid')::oid
       JOIN pg_attribute a ON a.attrelid = o.relid AND a.attnum = c.attnum::smallint AND NOT a.attisdropped
      WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = o.relid AND i.indisvalid
-                         AND i.indpred IS NULL AND i.indkey[0] = a.attnum)),
+                         AND i.indpred IS NULL AND i.indkey[0] = a.attnum)
+       AND pg_relation_size(o.relid) + (SELECT coalesce(sum(pg_relation_size(p.relid)), 0)
+                                          FROM pg_partition_tree(o.relid) p) >= 1024 * 1024),
   state AS (SELECT * FROM objectos_sync.state),
   facts(place, fact, value, unit, problem, hint) AS (
     SELECT 1, 'version', e.extversion, NULL::text,

@@ -71,7 +71,7 @@ CREATE FUNCTION digest_query(exact boolean) RETURNS text LANGUAGE sql AS $f$
       WHEN n.nspname = 'public' THEN '(to_jsonb(t) - ''{_version,_modified_at}''::text[])::text'
       ELSE '(to_jsonb(t) - ''{sequence,xid,id,timestamp,version,conflict_id,opened_at,
         resolved_at,last_seen,checkpoint,server_version,client_version,reshaped_at,
-        rekeyed_at,enabled_at,batch_end,detail,value_hash,
+        rekeyed_at,renames,enabled_at,batch_end,detail,value_hash,
         pruned_at,high_water,forgotten_at}''::text[]
         #- ''{data,conflict_id}'')::text' END, c.oid::regclass), ' UNION ALL '
       ORDER BY n.nspname, c.relname)

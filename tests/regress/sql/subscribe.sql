@@ -215,6 +215,10 @@ SELECT kind, record_id FROM sync_pull('bob', (SELECT checkpoint FROM replica.cli
 -- sync_status() says which filter columns want an index.
 RESET ROLE;
 SELECT sync_subscribe('hint', '{"objects": ["contacts"], "filters": {"contacts": {"owner": "x", "id": 1, "stage": 2}}}') IS NOT NULL;
+SELECT problem, hint FROM sync_status() WHERE fact = 'subscriptions';  -- the table is small
+BEGIN;
+INSERT INTO contacts (id, name) SELECT 1000000 + g, md5(g::text) FROM generate_series(1, 20000) g;
+ROLLBACK;
 SELECT fact, value, problem, hint FROM sync_status() WHERE fact = 'subscriptions';
 CREATE INDEX ON contacts (owner, stage);
 SELECT problem, hint FROM sync_status() WHERE fact = 'subscriptions';
