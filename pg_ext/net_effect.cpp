@@ -144,6 +144,8 @@ bool load(Spi& spi, ObjectEffects& object, std::size_t& bytes_left) {
 bool may_absorb(const RecordEffect& effect) {
   if (!effect.own_exact || effect.own.empty() || !effect.newest) return false;
   if (effect.newest->operation == "delete") return !effect.found;
+  // What brings a record into the filter brings it to a file that may have let it go.
+  if (effect.decided) return false;
   return effect.found && effect.row.version == effect.newest->version;
 }
 

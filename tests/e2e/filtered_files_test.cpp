@@ -152,6 +152,18 @@ TEST_CASE("edits of records that leave the filter are sent, and reach the server
   world.check_holds("owner = 'ada'");
 }
 
+TEST_CASE("an unsent edit that brings a record into a filter brings it into the file, too") {
+  Filtered world;
+  check_done(world.clone());
+  local(world.phone, "UPDATE contacts SET owner = 'ada' WHERE id = 'c5'");
+  // The server still has it as bob's: it leaves the file, and the edit waits.
+  check_done(world.subscribe(kMine));
+  CHECK(world.ids() == "c1 c2 c3");
+  check_done(world.sync());
+  CHECK(world.ids() == "c1 c2 c3 c5");
+  world.check_holds("owner = 'ada'");
+}
+
 TEST_CASE("a listener hears that a record left, and that it is not deleted") {
   Filtered world;
   check_done(world.clone());

@@ -91,7 +91,10 @@ void VisibleWorld::insert_rows(const GuardedTable& table, int count) {
 
 // What a policy says of a row.
 std::string VisibleWorld::condition(const GuardedTable& table) {
-  switch (below(8)) {
+  int what = below(8);
+  // A policy that asks its own table asks for ever, says PostgreSQL.
+  if (table.name == members_ && (what == 2 || what == 3)) what = 0;
+  switch (what) {
     case 0:
       return "owner = current_user";
     case 1:

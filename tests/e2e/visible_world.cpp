@@ -91,7 +91,12 @@ std::string VisibleWorld::psql(const std::string& sql) {
 
 std::string VisibleWorld::as(const User& user, const std::string& sql) {
   server_.exec("SET ROLE " + user.role);
-  const std::string answer = server_.exec(sql);
+  std::string answer;
+  try {
+    answer = server_.exec(sql);
+  } catch (const std::exception& error) {
+    wrong(user.role + ": " + error.what());
+  }
   server_.exec("RESET ROLE");
   return answer;
 }
