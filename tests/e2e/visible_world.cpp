@@ -290,7 +290,7 @@ void VisibleWorld::sync(User& user) {
   } catch (const Error& error) {
     wrong(user.role + ": " + error.code() + " " + error.message() + " " + error.detail());
   }
-  learn_marks(user);
+  for (User& each : users_) learn_marks(each);
   search_wire(user);
   search_file(user);
   for (const GuardedTable& table : tables_) compare(user, table);
