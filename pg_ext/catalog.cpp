@@ -2,6 +2,9 @@
 
 #include <unordered_map>
 
+#include "protocol/errors.h"
+#include "protocol/json.h"
+
 #include "pg_ext/pg.h"
 #include "pg_ext/spi.h"
 
@@ -251,6 +254,18 @@ const ColumnInfo* ObjectInfo::column(std::string_view name) const {
     if (column.name == name) return &column;
   }
   return nullptr;
+}
+
+ObjectInfo readable_object(const std::string& name) {
+  std::optional<ObjectInfo> object = object_by_name(name);
+  if (!object || !object->visible) refuse_unknown_object(name);
+  return std::move(*object);
+}
+
+void refuse_unknown_object(const std::string& name) {
+  throw ProtocolError(ErrorCode::unknown_object, "there is no object " + json_string(name),
+                      "It is not enabled for sync, or you may not read it.",
+                      "sync_objects() lists the enabled ones.");
 }
 
 std::optional<ObjectInfo> object_by_relid(Oid relid) {

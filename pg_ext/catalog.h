@@ -69,6 +69,11 @@ std::optional<ObjectInfo> object_by_name(std::string_view object);
 std::optional<ObjectInfo> object_by_relid(Oid relid);  // or a partition's
 std::vector<ObjectInfo> all_objects();                 // by name, visible or not
 
+// The object as the caller may read it. One that is hidden is as unknown (OS004) as one that is not
+// there.
+ObjectInfo readable_object(const std::string& name);
+[[noreturn]] void refuse_unknown_object(const std::string& name);
+
 ValueKind kind_of_type(Oid type);  // domains, arrays and enums resolved
 
 // Schema-qualified oid of a table of ours ("mutations", "version_seq", …); cached per backend,

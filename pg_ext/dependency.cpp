@@ -70,27 +70,16 @@ void require_comparable(const ColumnInfo& column, const OtherTable& table,
          "Column \"" + column.name + "\".", "Use a number, text, uuid, date or enumeration.");
 }
 
-ObjectInfo known_object(const std::string& name) {
-  std::optional<ObjectInfo> object = object_by_name(name);
-  if (object && object->visible) return std::move(*object);
-  throw ProtocolError(ErrorCode::unknown_object, "there is no object " + json_string(name),
-                      "It is not enabled for sync, or you may not read it.",
-                      "sync_objects() lists the enabled ones.");
-}
-
 std::string trigger_name(const Dependency& dependency, const char* event) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::uint64_t hash =
+  const std::uint64_t hash =
       fnv1a64(dependency.object + '\0' + dependency.object_column + '\0' + dependency.on_column);
-  std::string name = "~objectos_depend_";
-  for (int i = 0; i < 16; ++i, hash >>= 4) name += digits[hash & 15];
-  return quote_identifier(name + "_" + event);
+  return quote_identifier("~objectos_depend_" + to_hex64(hash) + "_" + event);
 }
 
 constexpr const char* events[] = {"insert", "update", "delete", "truncate"};
 
 void declare(Oid relid, const Dependency& dependency) {
-  const ObjectInfo object = known_object(dependency.object);
+  const ObjectInfo object = readable_object(dependency.object);
   const ColumnInfo* const column = object.column(dependency.object_column);
   if (column == nullptr) {
     throw SyncError("42703", "object " + json_string(dependency.object) + " has no column " +

@@ -32,9 +32,7 @@ struct Wanted {
 const ObjectView& readable_object(const View& view, const std::string& name) {
   const ObjectView* const object = view.find(name);
   if (object != nullptr) return *object;
-  throw ProtocolError(ErrorCode::unknown_object, "there is no object " + json_string(name),
-                      "It is not enabled for sync, or you may not read it.",
-                      "sync_objects() lists the enabled ones.");
+  refuse_unknown_object(name);
 }
 
 Wanted wanted_argument(FunctionCall call, int bits_index) {

@@ -48,19 +48,6 @@ const std::string& steps_sql() {
   return sql;
 }
 
-// The object as the caller may read it.
-ObjectView readable_object(const std::string& name) {
-  ObjectView view;
-  std::optional<ObjectInfo> info = object_by_name(name);
-  if (!info || !info->visible) {
-    throw ProtocolError(ErrorCode::unknown_object, "there is no object " + json_string(name),
-                        "It is not enabled for sync, or you may not read it.",
-                        "sync_objects() lists the enabled ones.");
-  }
-  view.info = std::move(*info);
-  return view;
-}
-
 bool sees_record(Spi& spi, const ObjectView& object, const std::string& record_id) {
   static const FieldsOf none = [](const std::string&, std::int64_t) {
     static const std::vector<std::string> fields;
@@ -125,7 +112,8 @@ OBJECTOS_FUNCTION(sync_history) {
   RowWriter writer(call);
   const HistoryCall history = call_of(call);
   with_spi([&](Spi& spi) {
-    const ObjectView object = readable_object(history.object);
+    ObjectView object;
+    object.info = readable_object(history.object);
     if (object.info.row_security && !sees_record(spi, object, history.record_id)) return;
     write_steps(spi, history, object.info, writer);
   });

@@ -52,17 +52,11 @@ std::string checked_columns(const std::vector<ObjectSubscription>& wanted,
                             const FilterVariables& variables) {
   Json all = Json::object();
   for (const ObjectSubscription& one : wanted) {
-    const std::optional<ObjectInfo> object = object_by_name(one.object);
-    if (!object || !object->visible) {
-      throw ProtocolError(ErrorCode::unknown_object,
-                          "there is no object " + json_string(one.object),
-                          "It is not enabled for sync, or you may not read it.",
-                          "sync_objects() lists the enabled ones.");
-    }
+    const ObjectInfo object = readable_object(one.object);
     if (!one.filter) continue;
-    const FilterColumns columns = find_filter_columns(*object, *one.filter);
-    filter_condition(*object, *one.filter, columns, variables);
-    all.set(one.object, columns_json(*object, columns));
+    const FilterColumns columns = find_filter_columns(object, *one.filter);
+    filter_condition(object, *one.filter, columns, variables);
+    all.set(one.object, columns_json(object, columns));
   }
   return write_json(all);
 }

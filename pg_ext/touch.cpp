@@ -18,19 +18,14 @@ namespace objectos::server {
 namespace {
 
 ObjectInfo object_to_touch(const std::string& name) {
-  std::optional<ObjectInfo> object = object_by_name(name);
-  if (!object || !object->visible) {
-    throw ProtocolError(ErrorCode::unknown_object, "there is no object " + json_string(name),
-                        "It is not enabled for sync, or you may not read it.",
-                        "sync_objects() lists the enabled ones.");
-  }
+  ObjectInfo object = readable_object(name);
   const Oid user = pg_call([] { return GetUserId(); });
-  if (!may_touch(object->relid, user)) {
+  if (!may_touch(object.relid, user)) {
     throw SyncError("42501", "permission denied for touching object " + json_string(name),
                     "Records are sent round again by those who may UPDATE them.",
                     "Ask the owner for GRANT UPDATE.");
   }
-  return std::move(*object);
+  return object;
 }
 
 // As the log spells it: '042' and '42' are the same integer.

@@ -9,7 +9,7 @@ using objectos::Error;
 using objectos::ErrorClass;
 
 HistoryWorld::HistoryWorld(Server& server, std::uint64_t seed)
-    : server_(server), random_(seed), prefix_("h" + std::to_string(seed)), network_(seed) {
+    : Dice(seed), server_(server), prefix_("h" + std::to_string(seed)), network_(seed) {
   make_tables();
   make_devices();
 }

@@ -5,12 +5,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "objectos/sync_engine.h"
 #include "tests/e2e/faulty_network.h"
+#include "tests/e2e/random_runs.h"
 #include "tests/e2e/replica.h"
 
 namespace e2e {
@@ -30,7 +30,7 @@ struct Device {
   bool has_old_connection = false;  // one of the bad weather, which it may only now find dead
 };
 
-class HistoryWorld {
+class HistoryWorld : private Dice {
  public:
   // Tables of its own in a server that many histories share, one after the other.
   HistoryWorld(Server& server, std::uint64_t seed);
@@ -51,12 +51,6 @@ class HistoryWorld {
   static void make_roles(Server& server);
 
  private:
-  int below(int bound) { return static_cast<int>(random_() % static_cast<unsigned>(bound)); }
-  bool chance(int percent) { return below(100) < percent; }
-  template <typename List>
-  auto& pick(List& list) {
-    return list[static_cast<std::size_t>(below(static_cast<int>(list.size())))];
-  }
   void note(const std::string& text) { steps_ += text + "\n"; }
   void wrong(const std::string& text) { problems_ += text + "\n"; }
 
@@ -91,7 +85,6 @@ class HistoryWorld {
   void compare(const Device& device, const Table& table);
 
   Server& server_;
-  std::mt19937_64 random_;
   std::string prefix_;
   Directory directory_;
   FaultyNetwork network_;

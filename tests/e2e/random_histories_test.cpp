@@ -8,8 +8,6 @@
 // prints its steps. With PART=i/n only every n-th seed, from the i-th on, is run.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <cstring>
 #include <iostream>
 
 #include "tests/e2e/history_world.h"
@@ -20,28 +18,15 @@ namespace {
 
 constexpr std::uint64_t kPerDatabase = 100;  // histories; their log grows
 
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 }  // namespace
 
 TEST_CASE("after random histories every replica is what its user may see, and nothing is queued" *
           doctest::test_suite("torture")) {
-  std::uint64_t first = number_from("SEED", 1), count = number_from("COUNT", 200);
-  const std::uint64_t only = number_from("ONLY", 0);
-  if (only != 0) first = only, count = 1;
-  std::cout << "seeds " << first << " to " << first + count - 1 << " (ONLY=n repeats one)\n";
-  std::uint64_t part = 0, parts = 1;
-  if (const char* text = std::getenv("PART")) {
-    part = std::strtoull(text, nullptr, 10);
-    parts = std::strtoull(std::strchr(text, '/') + 1, nullptr, 10);
-  }
+  const Seeds seeds(number_from("COUNT", 200));
+  std::cout << seeds.text() << "\n";
   std::unique_ptr<Server> server;
-  std::uint64_t run = 0;
-  for (std::uint64_t seed = first + part; seed < first + count; seed += parts, ++run) {
-    if (run % kPerDatabase == 0) {
+  seeds.each([&](std::uint64_t seed, std::uint64_t before) {
+    if (before % kPerDatabase == 0) {
       server.reset();
       server = std::make_unique<Server>();
       HistoryWorld::make_roles(*server);
@@ -50,8 +35,8 @@ TEST_CASE("after random histories every replica is what its user may see, and no
     world.run(35);
     world.settle();
     world.check();
-    if (only != 0) std::cout << world.steps();
+    if (seeds.only != 0) std::cout << world.steps();
     const std::string story = world.problems().empty() ? "" : world.steps() + world.problems();
     CHECK_MESSAGE(world.problems().empty(), "ONLY=" << seed << "\n" << story);
-  }
+  });
 }

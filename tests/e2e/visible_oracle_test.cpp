@@ -6,8 +6,6 @@
 // With PART=i/n only every n-th world, from the i-th on, is run.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <cstring>
 #include <iostream>
 
 #include "tests/e2e/visible_world.h"
@@ -19,41 +17,27 @@ namespace {
 constexpr int kUsersPerWorld = 5;
 constexpr std::uint64_t kPerDatabase = 25;  // worlds; their log grows
 
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 }  // namespace
 
 TEST_CASE(
     "whatever rights, policies, memberships and subscriptions do, every file is what SELECT gives "
     "its user" *
     doctest::test_suite("torture")) {
-  std::uint64_t first = number_from("SEED", 1);
-  std::uint64_t worlds = (number_from("USERS", 50) + kUsersPerWorld - 1) / kUsersPerWorld;
-  const std::uint64_t rounds = number_from("ROUNDS", 5), only = number_from("ONLY", 0);
-  if (only != 0) first = only, worlds = 1;
-  std::uint64_t part = 0, parts = 1;
-  if (const char* text = std::getenv("PART")) {
-    part = std::strtoull(text, nullptr, 10);
-    parts = std::strtoull(std::strchr(text, '/') + 1, nullptr, 10);
-  }
+  const Seeds seeds((number_from("USERS", 50) + kUsersPerWorld - 1) / kUsersPerWorld);
+  const std::uint64_t rounds = number_from("ROUNDS", 5);
   std::unique_ptr<Server> server;
-  std::uint64_t run = 0;
   long compared = 0, marks = 0;
-  for (std::uint64_t seed = first + part; seed < first + worlds; seed += parts, ++run) {
-    if (run % kPerDatabase == 0) server = std::make_unique<Server>();
+  seeds.each([&](std::uint64_t seed, std::uint64_t before) {
+    if (before % kPerDatabase == 0) server = std::make_unique<Server>();
     VisibleWorld::make_roles(*server);
     VisibleWorld world(*server, seed, kUsersPerWorld);
     for (std::uint64_t i = 0; i < rounds && world.problems().empty(); ++i) world.round();
-    if (only != 0) std::cout << world.steps();
+    if (seeds.only != 0) std::cout << world.steps();
     const std::string story = world.problems().empty() ? "" : world.steps() + world.problems();
     CHECK_MESSAGE(world.problems().empty(), "ONLY=" << seed << "\n" << story);
     compared += world.compared();
     marks += world.marks_seen();
-  }
-  std::cout << "seeds " << first << " to " << first + worlds - 1
-            << " (ONLY=n repeats one): " << compared << " tables compared, " << marks
+  });
+  std::cout << seeds.text() << ": " << compared << " tables compared, " << marks
             << " values on the wire looked up\n";
 }

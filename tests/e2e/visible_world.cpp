@@ -67,7 +67,7 @@ std::string unpacked(const std::string& stream) {
 }  // namespace
 
 VisibleWorld::VisibleWorld(Server& server, std::uint64_t seed, int users)
-    : server_(server), random_(seed), prefix_("w" + std::to_string(seed)), network_(seed) {
+    : Dice(seed), server_(server), prefix_("w" + std::to_string(seed)), network_(seed) {
   network_.record();
   server_.exec("SET client_min_messages = error");
   make_tables();

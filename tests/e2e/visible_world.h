@@ -10,13 +10,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "objectos/sync_engine.h"
 #include "tests/e2e/faulty_network.h"
+#include "tests/e2e/random_runs.h"
 #include "tests/e2e/replica.h"
 
 namespace e2e {
@@ -37,7 +37,7 @@ struct User {
   std::map<std::string, std::string> filters;  // table → the filter as SQL
 };
 
-class VisibleWorld {
+class VisibleWorld : private Dice {
  public:
   VisibleWorld(Server& server, std::uint64_t seed, int users);
   ~VisibleWorld();
@@ -56,12 +56,6 @@ class VisibleWorld {
   static void make_roles(Server& server);
 
  private:
-  int below(int bound) { return static_cast<int>(random_() % static_cast<unsigned>(bound)); }
-  bool chance(int percent) { return below(100) < percent; }
-  template <typename List>
-  auto& pick(List& list) {
-    return list[static_cast<std::size_t>(below(static_cast<int>(list.size())))];
-  }
   void wrong(const std::string& text) { problems_ += text + "\n"; }
   std::string psql(const std::string& sql);  // noted
   std::string as(const User& user, const std::string& sql);
@@ -95,7 +89,6 @@ class VisibleWorld {
   void compare(User& user, const GuardedTable& table);
 
   Server& server_;
-  std::mt19937_64 random_;
   std::string prefix_;
   Directory directory_;
   FaultyNetwork network_;

@@ -7,6 +7,7 @@
 #include "protocol/errors.h"
 #include "protocol/filter.h"
 #include "protocol/limits.h"
+#include "tests/protocol/refusal.h"
 
 using namespace objectos;
 
@@ -15,17 +16,6 @@ namespace {
 // The expression as the parser understood it, written anew.
 std::string read(const std::string& expression) {
   return filter_text(parse_filter(expression));
-}
-
-template <typename Call>
-ProtocolError refusal(const Call& call) {
-  try {
-    call();
-  } catch (const ProtocolError& error) {
-    return error;
-  }
-  FAIL("nothing was refused");
-  return ProtocolError(ErrorCode::internal_error, "");
 }
 
 void check_refused(const std::string& expression, const std::string& detail) {

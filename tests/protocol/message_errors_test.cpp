@@ -1,10 +1,10 @@
 // What is refused, by which code, and that the error names the mutation and the field.
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <string>
 
 #include "protocol/messages.h"
+#include "tests/protocol/refusal.h"
 
 using namespace objectos;
 
@@ -25,19 +25,9 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text.replace(at, from.size(), to);
 }
 
-ProtocolError error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const ProtocolError& error) {
-    return error;
-  }
-  FAIL("nothing was refused");
-  return ProtocolError(ErrorCode::internal_error, "");
-}
-
 void check_refused(const std::string& mutation, const std::string& field) {
   CAPTURE(mutation.substr(0, 300));
-  ProtocolError error = error_of([&] { decode_mutation(parse_json(mutation)); });
+  ProtocolError error = refusal([&] { decode_mutation(parse_json(mutation)); });
   CHECK(std::string(error.sqlstate()) == "OS006");
   CHECK(error.field() == field);
   CHECK(error.message().find("\"" + field + "\"") != std::string::npos);
@@ -84,7 +74,7 @@ TEST_CASE("a field of the wrong type is refused, naming mutation and field") {
 TEST_CASE("a misspelt key is refused and not lost") {
   check_refused(update_with(R"("orignal":{"a":2})"), "orignal");
   ProtocolError error =
-      error_of([] { decode_push_request(R"({"client_id":"c","mutations":[],"chekpoint":"0"})"); });
+      refusal([] { decode_push_request(R"({"client_id":"c","mutations":[],"chekpoint":"0"})"); });
   CHECK(error.field() == "chekpoint");
 }
 
@@ -157,51 +147,50 @@ TEST_CASE("a wrong entry carries nothing that has the wrong type or size") {
 
 TEST_CASE("a push without usable ids or of another shape is refused as a whole") {
   ProtocolError error =
-      error_of([] { decode_push("[" + update_with("") + R"(,{"id":"x","object":"o"}])"); });
+      refusal([] { decode_push("[" + update_with("") + R"(,{"id":"x","object":"o"}])"); });
   CHECK(error.code() == ErrorCode::invalid_mutation);
   CHECK(error.field() == "id");
   CHECK(error.detail().find("Element 2") != std::string::npos);
   for (const char* text : {"{}", "null", "[1]", "[null]", "[[]]", "[{}]", "\"[]\""}) {
     CAPTURE(text);
-    CHECK(error_of([&] { decode_push(text); }).code() == ErrorCode::invalid_mutation);
+    CHECK(refusal([&] { decode_push(text); }).code() == ErrorCode::invalid_mutation);
   }
-  CHECK(error_of([] { decode_push("[{"); }).code() == ErrorCode::malformed_message);
+  CHECK(refusal([] { decode_push("[{"); }).code() == ErrorCode::malformed_message);
   CHECK(decode_push("[]").empty());
 }
 
 TEST_CASE("a push of too many mutations is refused by its limit") {
   std::string text = "[";
   for (std::size_t i = 0; i <= limits::mutations_per_push_max; ++i) text += i ? ",{}" : "{}";
-  CHECK(error_of([&] { decode_push(text + "]"); }).code() == ErrorCode::limit_exceeded);
+  CHECK(refusal([&] { decode_push(text + "]"); }).code() == ErrorCode::limit_exceeded);
 }
 
 TEST_CASE("requests name the field they lack") {
-  CHECK(error_of([] { decode_push_request("[]"); }).field() == "request");
-  CHECK(error_of([] { decode_push_request(R"({"mutations":[]})"); }).field() == "client_id");
-  CHECK(error_of([] { decode_push_request(R"({"client_id":"c"})"); }).field() == "mutations");
-  CHECK(error_of([] { decode_push_request(R"({"client_id":"c","mutations":{}})"); }).field() ==
+  CHECK(refusal([] { decode_push_request("[]"); }).field() == "request");
+  CHECK(refusal([] { decode_push_request(R"({"mutations":[]})"); }).field() == "client_id");
+  CHECK(refusal([] { decode_push_request(R"({"client_id":"c"})"); }).field() == "mutations");
+  CHECK(refusal([] { decode_push_request(R"({"client_id":"c","mutations":{}})"); }).field() ==
         "mutations");
-  CHECK(error_of([] { decode_ack("5"); }).field() == "ack");
-  CHECK(error_of([] { decode_ack(R"({"client_id":5})"); }).field() == "client_id");
-  CHECK(error_of([] { decode_ack(R"({"client_id":"c","confirmed":-1})"); }).field() == "confirmed");
+  CHECK(refusal([] { decode_ack("5"); }).field() == "ack");
+  CHECK(refusal([] { decode_ack(R"({"client_id":5})"); }).field() == "client_id");
+  CHECK(refusal([] { decode_ack(R"({"client_id":"c","confirmed":-1})"); }).field() == "confirmed");
 }
 
 TEST_CASE("responses name the field that has the wrong type") {
-  CHECK(error_of([] { decode_pull_response("{}"); }).field() == "checkpoint");
-  CHECK(error_of([] { decode_pull_response(R"({"checkpoint":"0","mutations":{}})"); }).field() ==
+  CHECK(refusal([] { decode_pull_response("{}"); }).field() == "checkpoint");
+  CHECK(refusal([] { decode_pull_response(R"({"checkpoint":"0","mutations":{}})"); }).field() ==
         "mutations");
-  CHECK(error_of([] { decode_pull_response(R"({"checkpoint":"0","has_more":"no"})"); }).field() ==
+  CHECK(refusal([] { decode_pull_response(R"({"checkpoint":"0","has_more":"no"})"); }).field() ==
         "has_more");
-  CHECK(error_of([] { decode_pull_response(R"({"checkpoint":"0","mutations":[1]})"); }).field() ==
+  CHECK(refusal([] { decode_pull_response(R"({"checkpoint":"0","mutations":[1]})"); }).field() ==
         "mutation");
-  ProtocolError error = error_of([] {
+  ProtocolError error = refusal([] {
     decode_verdict(parse_json(R"({"mutation_id":"m-7","status":"applied","version":"x"})"));
   });
   CHECK(error.field() == "version");
   CHECK(error.detail().find("m-7") != std::string::npos);
-  CHECK(error_of([] { decode_conflict(parse_json(R"({"mutation_id":"m"})")); }).field() ==
-        "reason");
-  CHECK(error_of([] {
+  CHECK(refusal([] { decode_conflict(parse_json(R"({"mutation_id":"m"})")); }).field() == "reason");
+  CHECK(refusal([] {
           decode_acknowledgement(parse_json(
               R"({"id":"m","object":"o","record_id":"1","operation":"insert","status":"x"})"));
         }).field() == "client_sequence");
