@@ -20,7 +20,7 @@ PG_CXXFLAGS = -std=c++20 -O2 -g -Wall -Wextra -fno-semantic-interposition \
 ifneq ($(findstring clang,$(CXX)),)
 PG_CXXFLAGS += -Wno-unknown-warning-option
 endif
-SHLIB_LINK = -Wl,--version-script=$(ROOT)/pg_ext/exports.map -lstdc++ -lzstd
+SHLIB_LINK = -Wl,--version-script=$(ROOT)/pg_ext/exports.map -lstdc++ -lzstd -lcrypto
 
 USE_VPATH = $(ROOT)
 VPATH = $(ROOT)

@@ -7,6 +7,7 @@
 
 #include "pg_ext/boundary.h"
 #include "pg_ext/log_seal.h"
+#include "pg_ext/secrets.h"
 #include "pg_ext/signing_keys.h"
 #include "pg_ext/spi.h"
 #include "protocol/messages.h"
@@ -58,7 +59,7 @@ class Audit {
 
   RowWriter& writer_;
   const std::int64_t from_, to_;
-  std::string seal_secret_;
+  std::optional<HmacSha256> sealer_;
   std::int64_t looked_at_ = 0, found_ = 0;
 };
 
@@ -107,7 +108,7 @@ void Audit::look_at_seal(const Rows& rows, std::size_t row) {
   if (!is_null) sealed.data = data;
   const Datum original = rows.datum(row, 19, &is_null);
   if (!is_null) sealed.original = original;
-  if (equal_in_constant_time(seal_of(seal_secret_, sealed), rows.bytes(row, 5))) return;
+  if (equal_in_constant_time(seal_of(*sealer_, sealed), rows.bytes(row, 5))) return;
   found(rows, row, "data changed",
         "record " + record + " of " + object +
             ": the row is not the one that was written when "
@@ -117,7 +118,8 @@ void Audit::look_at_seal(const Rows& rows, std::size_t row) {
 void Audit::look_at(const Rows& rows, std::size_t row) {
   ++looked_at_;
   if (rows.is_null(row, 7)) return found(rows, row, "key missing", rows.text_or(row, 6, ""));
-  SigningKey key{rows.text_or(row, 7, ""), take_secret(rows, row, 8), true};
+  const SigningKey key{rows.text_or(row, 7, ""), HmacSha256(take_secret(rows, row, 8).bytes()),
+                       true};
   const std::string payload = rows.text_or(row, 4, "");
   const Signer signer{rows.text_or(row, 2, ""), rows.text_or(row, 6, ""), rows.text_or(row, 1, "")};
   const std::string user = signing_user(key, hex_text(rows.bytes(row, 3)),
@@ -152,7 +154,7 @@ void Audit::look_for_bare(Spi& spi) {
 void Audit::run(Spi& spi) {
   {
     const Rows state = spi.execute("SELECT secret FROM objectos_sync.state");
-    seal_secret_ = seal_secret_of(state.bytes(0, 0));
+    sealer_ = log_sealer(take_secret(state, 0, 0).bytes());
   }
   for (std::int64_t next = from_;;) {
     check_interrupts();

@@ -1,8 +1,11 @@
 #include "pg_ext/bulk_insert.h"
 
+#include <algorithm>
+#include <new>
 #include <string>
 
 #include "pg_ext/catalog.h"
+#include "protocol/signed_payload.h"
 
 #include "pg_ext/pg.h"
 
@@ -12,6 +15,19 @@ namespace {
 
 TupleTableSlot* slot_at(void* slot) {
   return static_cast<TupleTableSlot*>(slot);
+}
+
+// Of the usual form, 8-4-4-4-12 digits in lower case; others are left to the input function.
+std::optional<std::string> uuid_bytes(std::string_view text) {
+  if (text.size() != 36) return std::nullopt;
+  char digits[32];
+  char* next = digits;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash != (text[i] == '-')) return std::nullopt;
+    if (!dash) *next++ = text[i];
+  }
+  return bytes_of_hex({digits, sizeof digits});
 }
 
 }  // namespace
@@ -38,17 +54,30 @@ BulkInsert::BulkInsert(const char* table) {
 void BulkInsert::add(std::uintptr_t value, bool is_null) {
   if (column_ == 0) {
     if (count_ == batch_rows) flush();
-    pg_call([&] {
-      const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
-      if (count_ == slots_made_)
-        slots_[slots_made_++] = table_slot_create(static_cast<Relation>(relation_), nullptr);
-      MemoryContextSwitchTo(before);
-      ExecClearTuple(slot_at(slots_[count_]));
-    });
+    if (count_ == slots_made_) {
+      pg_call([&] {
+        const MemoryContext before = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
+        slots_[slots_made_] = table_slot_create(static_cast<Relation>(relation_), nullptr);
+        MemoryContextSwitchTo(before);
+      });
+      ++slots_made_;
+    }
   }
   TupleTableSlot* const slot = slot_at(slots_[count_]);
   slot->tts_values[column_] = value;
   slot->tts_isnull[column_++] = is_null;
+}
+
+char* BulkInsert::room(std::size_t bytes) {
+  constexpr std::size_t block_bytes = 64 << 10;
+  const std::size_t taken = MAXALIGN(bytes);
+  if (taken > block_left_) {
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(std::max(taken, block_bytes)));
+    block_left_ = std::max(taken, block_bytes);
+  }
+  // From the block's end to its beginning; a block's size is a multiple of the alignment.
+  block_left_ -= taken;
+  return blocks_.back().get() + block_left_;
 }
 
 BulkInsert& BulkInsert::null() {
@@ -57,17 +86,14 @@ BulkInsert& BulkInsert::null() {
 }
 
 // A full batch is written before its successor's first value is made: the values of both would
-// share a context that the flush empties.
+// share what the flush empties.
 BulkInsert& BulkInsert::text(std::string_view bytes) {
   if (column_ == 0 && count_ == batch_rows) flush();
-  add(pg_call([&] {
-        const MemoryContext before =
-            MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
-        auto* const copy = cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()));
-        MemoryContextSwitchTo(before);
-        return PointerGetDatum(copy);
-      }),
-      false);
+  if (bytes.size() > MaxAllocSize - VARHDRSZ) throw std::bad_alloc();
+  char* const copy = room(VARHDRSZ + bytes.size());
+  SET_VARSIZE(copy, VARHDRSZ + bytes.size());
+  std::copy(bytes.begin(), bytes.end(), copy + VARHDRSZ);
+  add(PointerGetDatum(copy), false);
   return *this;
 }
 
@@ -82,22 +108,24 @@ BulkInsert& BulkInsert::int8(std::optional<std::int64_t> value) {
 
 BulkInsert& BulkInsert::input(std::string_view text) {
   if (column_ == 0 && count_ == batch_rows) flush();
+  const Oid type =
+      TupleDescAttr(RelationGetDescr(static_cast<Relation>(relation_)), column_)->atttypid;
+  if (type == UUIDOID) {
+    if (const auto bytes = uuid_bytes(text)) {
+      char* const copy = room(UUID_LEN);
+      std::copy(bytes->begin(), bytes->end(), copy);
+      add(PointerGetDatum(copy), false);
+      return *this;
+    }
+  }
   const std::string copy(text);
   const char* const raw = copy.c_str();
-  const int column = column_;
   add(pg_call([&] {
         const MemoryContext before =
             MemoryContextSwitchTo(static_cast<MemoryContext>(row_context_));
-        const Oid type =
-            TupleDescAttr(RelationGetDescr(static_cast<Relation>(relation_)), column)->atttypid;
-        Datum value;
-        if (type == UUIDOID) {
-          value = DirectFunctionCall1(uuid_in, CStringGetDatum(raw));
-        } else {
-          Oid function, parameter;
-          getTypeInputInfo(type, &function, &parameter);
-          value = OidInputFunctionCall(function, const_cast<char*>(raw), parameter, -1);
-        }
+        Oid function, parameter;
+        getTypeInputInfo(type, &function, &parameter);
+        const Datum value = OidInputFunctionCall(function, const_cast<char*>(raw), parameter, -1);
         MemoryContextSwitchTo(before);
         return value;
       }),
@@ -132,6 +160,8 @@ void BulkInsert::flush() {
     MemoryContextReset(static_cast<MemoryContext>(row_context_));
   });
   count_ = 0;
+  blocks_.clear();
+  block_left_ = 0;
 }
 
 void BulkInsert::finish() {

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "pg_ext/boundary.h"
 
@@ -34,9 +36,11 @@ class BulkInsert {
   void add(std::uintptr_t value, bool is_null);
   void flush();
 
+  char* room(std::size_t bytes);  // within the batch's block, aligned for any type
+
   static constexpr int batch_rows = 256;
   void* context_;      // MemoryContext
-  void* row_context_;  // MemoryContext: the values of the batch
+  void* row_context_;  // MemoryContext: values of the batch that an input function made
   void* relation_;     // Relation
   void* state_;        // EState*
   void* result_;       // ResultRelInfo*
@@ -44,6 +48,9 @@ class BulkInsert {
   int slots_made_ = 0;
   int count_ = 0;   // rows in the batch
   int column_ = 0;  // of the row being built
+  // The batch's other values: made without a guard for each.
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::size_t block_left_ = 0;
 };
 
 }  // namespace objectos::server

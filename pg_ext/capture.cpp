@@ -181,7 +181,7 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
         mutation->operation == row.operation &&
         (after == nullptr || stored_as_sent(*mutation, *after, mutation->operation == "insert"));
   }
-  if (mutation != nullptr && scope_->seal_secret != nullptr) seal(*mutation, row);
+  if (mutation != nullptr && scope_->seal != nullptr) seal(*mutation, row);
   const std::int64_t sequence = log_.add(row);
   if (watch_.watches(record_id)) tell_watch(record_id, mutation, after);
   if (mutation == nullptr) return;
@@ -204,7 +204,7 @@ void Capture::seal(PushedMutation& mutation, const LogRow& row) const {
   sealed.exact = row.exact;
   sealed.data = row.data;
   sealed.original = row.original;
-  mutation.seal = seal_of(*scope_->seal_secret, sealed);
+  mutation.seal = seal_of(*scope_->seal, sealed);
 }
 
 void Capture::tell_watch(const std::string& record_id, const PushedMutation* mutation,

@@ -18,17 +18,18 @@ std::string_view bytes_of(Datum jsonb) {
 
 }  // namespace
 
-std::string seal_secret_of(const std::string& server_secret) {
-  return hmac_sha256(server_secret, {"objectos_sync log seal"});
+HmacSha256 log_sealer(std::string_view server_secret) {
+  const Secret derived(HmacSha256(server_secret).of({"objectos_sync log seal"}));
+  return HmacSha256(derived.bytes());
 }
 
-std::string seal_of(const std::string& seal_secret, const SealedRow& row) {
+std::string seal_of(const HmacSha256& sealer, const SealedRow& row) {
   const std::string fields = signing_fields(
       {row.mutation_id, row.client_id, std::to_string(row.client_sequence), row.user_id, row.object,
        row.record_id, row.operation, std::to_string(row.version), row.exact ? "exact" : "",
        row.data != 0 ? "data" : "", bytes_of(row.data), row.original != 0 ? "original" : "",
        bytes_of(row.original)});
-  return hmac_sha256(seal_secret, {fields});
+  return sealer.of({fields});
 }
 
 }  // namespace objectos::server

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "pg_ext/boundary.h"
+#include "protocol/sha256.h"
 
 namespace objectos::server {
 
@@ -25,8 +26,9 @@ struct SealedRow {
   Datum original = 0;  // jsonb; 0 is NULL
 };
 
-std::string seal_secret_of(const std::string& server_secret);
+// What seals, by the secret in objectos_sync.state.
+HmacSha256 log_sealer(std::string_view server_secret);
 
-std::string seal_of(const std::string& seal_secret, const SealedRow& row);  // 32 bytes
+std::string seal_of(const HmacSha256& sealer, const SealedRow& row);  // 32 bytes
 
 }  // namespace objectos::server

@@ -235,7 +235,7 @@ std::vector<Applied> apply(Spi& spi, const PushAuthor& author, const std::vector
   scope.client_id = author.client_id;
   scope.user_id = author.user_id;
   scope.device = author.device;
-  if (!author.seal_secret.empty()) scope.seal_secret = &author.seal_secret;
+  scope.seal = author.seal;
   for (const Write& write : run) scope.mutations.push_back(pushed(write));
   const Params values = made_values(source, run);
   const NullsInArrays nulls;

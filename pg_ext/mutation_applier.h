@@ -16,7 +16,7 @@ struct PushAuthor {
   std::string client_id;
   std::optional<std::string> user_id;
   std::optional<std::string> device;
-  std::string seal_secret;  // empty: an unsigned push
+  const HmacSha256* seal = nullptr;  // none: an unsigned push
 };
 
 struct Applied {

@@ -10,12 +10,9 @@
 #include "protocol/errors.h"
 #include "protocol/limits.h"
 #include "protocol/low_water.h"
+#include "protocol/signed_payload.h"
 
 #include "pg_ext/pg.h"
-
-extern "C" {
-#include "common/hmac.h"
-}
 
 namespace objectos::server {
 namespace {
@@ -138,30 +135,7 @@ bool append_examined(Spi& spi, const View& view, const PullClient& client, LogPa
 std::string record_tag(const PullClient& client, const std::string& object,
                        const std::string& record_id) {
   const std::string text = client.client_id + '\0' + object + '\0' + record_id;
-  struct Digest {
-    uint8 bytes[32];
-    bool done;
-  };
-  const Digest digest = pg_call([&] {
-    Digest d{};
-    pg_hmac_ctx* context = pg_hmac_create(PG_SHA256);
-    d.done =
-        context &&
-        pg_hmac_init(context, reinterpret_cast<const uint8*>(client.secret.data()),
-                     client.secret.size()) >= 0 &&
-        pg_hmac_update(context, reinterpret_cast<const uint8*>(text.data()), text.size()) >= 0 &&
-        pg_hmac_final(context, d.bytes, sizeof(d.bytes)) >= 0;
-    if (context) pg_hmac_free(context);
-    return d;
-  });
-  if (!digest.done) throw SyncError("OS000", "could not compute a record's tag");
-  constexpr char hex[] = "0123456789abcdef";
-  std::string tag;
-  for (int i = 0; i < 16; ++i) {
-    tag += hex[digest.bytes[i] >> 4];
-    tag += hex[digest.bytes[i] & 15];
-  }
-  return tag;
+  return hex_text(std::string_view(client.tags->of({text})).substr(0, 16));
 }
 
 PullClient identify_client(Spi& spi, const std::string& client_id) {
@@ -179,7 +153,7 @@ PullClient identify_client(Spi& spi, const std::string& client_id) {
         "objectos_sync.state",
         {}, Access::read_only);
     client.epoch = state.text_or(0, 0, "");
-    client.secret = state.text_or(0, 1, "");
+    client.tags = std::make_shared<const HmacSha256>(state.text_or(0, 1, ""));
     if (const auto low = state.text(0, 2)) client.low_water = decode_checkpoint(*low);
     Rows owner = spi.execute("SELECT user_id FROM objectos_sync.clients WHERE client_id = $1",
                              {Param::text(client_id)}, Access::read_only);

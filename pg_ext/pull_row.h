@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "protocol/checkpoint.h"
+#include "protocol/sha256.h"
 
 namespace objectos::server {
 
@@ -33,7 +35,7 @@ struct PullClient {
   std::string client_id;
   std::int64_t confirmed = 0;
   std::string epoch;
-  std::string secret;  // of the server, for tags
+  std::shared_ptr<const HmacSha256> tags;  // keyed with the server's secret
   std::optional<Checkpoint> low_water;
 };
 

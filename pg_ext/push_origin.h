@@ -15,6 +15,7 @@
 
 #include "pg_ext/boundary.h"
 #include "protocol/conflict_detector.h"
+#include "protocol/sha256.h"
 
 namespace objectos::server {
 
@@ -30,7 +31,7 @@ struct PushedMutation {
   std::int64_t sequence = 0;
   std::int64_t version = 0;  // the row's new version; of a delete: the version deleted
   bool exact = false;
-  std::string seal;  // of the log row; empty where the scope has no secret
+  std::string seal;  // of the log row; empty where the scope has none
 };
 
 struct PushScope {
@@ -38,8 +39,8 @@ struct PushScope {
   std::string client_id;
   std::optional<std::string> user_id;  // default: sync_user_id()
   std::optional<std::string> device;
-  const std::string* seal_secret = nullptr;  // of a signed push: its log rows are sealed
-  std::vector<PushedMutation> mutations;     // of this statement; record_ids are distinct
+  const HmacSha256* seal = nullptr;       // of a signed push: its log rows are sealed
+  std::vector<PushedMutation> mutations;  // of this statement; record_ids are distinct
 
   int trigger_depth = 0;  // set by with_push_scope
   std::unordered_map<std::string, std::size_t> by_record;

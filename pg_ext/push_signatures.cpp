@@ -5,6 +5,7 @@
 #include "pg_ext/bulk_insert.h"
 #include "pg_ext/identity.h"
 #include "pg_ext/log_seal.h"
+#include "pg_ext/secrets.h"
 #include "pg_ext/signing_keys.h"
 #include "pg_ext/spi.h"
 
@@ -50,7 +51,7 @@ void PushSignatures::verify(const std::string& client_id,
       const Rows state =
           spi.execute("SELECT epoch, secret FROM objectos_sync.state", {}, Access::read_only);
       epoch_ = state.text_or(0, 0, "");
-      seal_secret_ = seal_secret_of(state.bytes(0, 1));
+      seal_ = log_sealer(take_secret(state, 0, 1).bytes());
     });
   });
   bool all_stand = true;

@@ -11,6 +11,7 @@
 #include "pg_ext/client_registry.h"
 #include "pg_ext/push_item.h"
 #include "protocol/messages.h"
+#include "protocol/sha256.h"
 
 namespace objectos::server {
 
@@ -22,13 +23,15 @@ class PushSignatures {
   // Whose keys they are; none: nothing in the push is signed.
   const std::optional<std::string>& user() const noexcept { return user_; }
   const std::string& epoch() const noexcept { return epoch_; }
-  const std::string& seal_secret() const noexcept { return seal_secret_; }  // "": nothing is signed
+  // Seals the log rows; none: nothing is signed.
+  const HmacSha256* seal() const noexcept { return seal_ ? &*seal_ : nullptr; }
 
  private:
   void verify(const std::string& client_id, const std::vector<const SignedMutation*>& mutations);
 
   std::optional<std::string> user_;
-  std::string epoch_, seal_secret_;
+  std::string epoch_;
+  std::optional<HmacSha256> seal_;
 };
 
 // Throws OS017 for unsigned mutations where the server or the client's own history wants them

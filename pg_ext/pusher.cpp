@@ -11,6 +11,7 @@
 #include "pg_ext/mutation_values.h"
 #include "pg_ext/rejection.h"
 #include "pg_ext/verdict_store.h"
+#include "protocol/sha256.h"
 
 #include "pg_ext/pg.h"
 
@@ -47,7 +48,7 @@ std::vector<Verdict> Pusher::push(const std::vector<PushEntry>& entries,
     item.fingerprint = sha256(entry.canonical);
     items_.push_back(std::move(item));
   }
-  author_.seal_secret = signatures.seal_secret();
+  author_.seal = signatures.seal();
   const ClientState client = claim_client(author_.client_id, author_.device);
   if (client.signed_from) require_signatures_from(*client.signed_from, items_);
   answer_replays(author_.client_id, client, items_);

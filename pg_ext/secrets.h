@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,9 +36,6 @@ class Secret {
 
 // A bytea of a result, which is wiped there; empty for NULL.
 Secret take_secret(const Rows& rows, std::size_t row, int column);
-
-// 32 bytes, over the parts one after the other.
-std::string hmac_sha256(std::string_view secret, std::initializer_list<std::string_view> parts);
 
 std::string random_bytes(std::size_t count);
 

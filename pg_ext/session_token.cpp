@@ -42,7 +42,7 @@ std::string mac_of(const Secret& secret, std::string_view form, const Fields& fi
   std::string bytes = signing_fields(
       {form, std::to_string(limits::protocol_version), std::to_string(MyDatabaseId)});
   for (const std::string& field : fields) bytes += signing_fields({field});
-  return hex_text(hmac_sha256(secret.bytes(), {bytes}));
+  return hex_text(HmacSha256(secret.bytes()).of({bytes}));
 }
 
 std::string sealed(const Secret& secret, std::string_view form, const Fields& fields) {

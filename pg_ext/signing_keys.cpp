@@ -1,6 +1,7 @@
 #include "pg_ext/signing_keys.h"
 
 #include "pg_ext/boundary.h"
+#include "pg_ext/secrets.h"
 #include "pg_ext/spi.h"
 #include "protocol/limits.h"
 #include "protocol/messages.h"
@@ -31,7 +32,7 @@ SigningKeys load_keys(Spi& spi, const std::vector<std::string>& key_ids) {
   std::vector<std::optional<std::string>> wanted;
   const std::string nobodys(signature_bytes, '\0');
   for (const std::string& id : key_ids) {
-    if (!keys.try_emplace(id, SigningKey{"", Secret(nobodys), false}).second) continue;
+    if (!keys.try_emplace(id, SigningKey{"", HmacSha256(nobodys), false}).second) continue;
     wanted.push_back(as_key_id(id));
   }
   const Rows rows = spi.execute(load_sql, {Param::array_of(UUIDOID, std::move(wanted))});
@@ -39,7 +40,7 @@ SigningKeys load_keys(Spi& spi, const std::vector<std::string>& key_ids) {
     if (rows.is_null(row, 1)) continue;
     SigningKey& key = keys.find(rows.text_or(row, 0, ""))->second;
     key.user_id = rows.text_or(row, 1, "");
-    key.secret = take_secret(rows, row, 2);
+    key.mac = HmacSha256(take_secret(rows, row, 2).bytes());
     key.usable = rows.boolean(row, 3);
   }
   return keys;
@@ -63,7 +64,7 @@ void authentication_failed() {
 
 std::string signing_user(const SigningKey& key, std::string_view signature,
                          std::initializer_list<std::string_view> parts) {
-  const std::string expected = hex_text(hmac_sha256(key.secret.bytes(), parts));
+  const std::string expected = hex_text(key.mac.of(parts));
   const bool equal = equal_in_constant_time(expected, signature);
   return key.usable && equal ? key.user_id : std::string();
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "pg_ext/secrets.h"
+#include "protocol/sha256.h"
 #include "protocol/signed_payload.h"
 
 namespace objectos::server {
@@ -18,7 +18,7 @@ class Spi;
 // An unknown one has no user, and some secret.
 struct SigningKey {
   std::string user_id;
-  Secret secret;
+  HmacSha256 mac;
   bool usable = false;  // known, not revoked, not expired
 };
 

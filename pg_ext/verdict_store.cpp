@@ -8,10 +8,6 @@
 #include "pg_ext/spi.h"
 
 #include "pg_ext/pg.h"
-extern "C" {
-#include "common/cryptohash.h"
-#include "common/sha2.h"
-}
 
 namespace objectos::server {
 
@@ -127,21 +123,6 @@ void read_stored_verdict(const Rows& rows, std::size_t row, int column, Verdict&
   verdict.server_version = rows.int8(row, column + 4);
   verdict.client_version = rows.int8(row, column + 5);
   if (auto detail = rows.text(row, column + 6)) verdict.detail = parse_json(*detail);
-}
-
-std::string sha256(std::string_view bytes) {
-  unsigned char digest[PG_SHA256_DIGEST_LENGTH];
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  const std::size_t size = bytes.size();
-  const bool done = pg_call([&] {
-    pg_cryptohash_ctx* hash = pg_cryptohash_create(PG_SHA256);
-    const bool ok = pg_cryptohash_init(hash) >= 0 && pg_cryptohash_update(hash, data, size) >= 0 &&
-                    pg_cryptohash_final(hash, digest, sizeof digest) >= 0;
-    pg_cryptohash_free(hash);
-    return ok;
-  });
-  if (!done) throw SyncError("OS000", "SHA-256 failed");
-  return {reinterpret_cast<const char*>(digest), sizeof digest};
 }
 
 void answer_replays(const std::string& client_id, const ClientState& client,

@@ -14,8 +14,6 @@ namespace objectos::server {
 // server_version, client_version and detail, from `column` of the row on, in this order.
 void read_stored_verdict(const Rows& rows, std::size_t row, int column, Verdict& verdict);
 
-std::string sha256(std::string_view bytes);  // 32 bytes
-
 // Sets the verdict (duplicate = true) of every item that was judged before, and notes twins within
 // the push. A confirmed verdict is gone: what the log has of it is answered as applied. Throws
 // OS003 when a known id or number comes with other bytes: nothing is judged then.

@@ -37,7 +37,10 @@ int digit_of(char c) noexcept {
 }  // namespace
 
 std::string signing_fields(std::initializer_list<std::string_view> fields) {
+  std::size_t bytes = 0;
+  for (const std::string_view field : fields) bytes += sizeof(std::uint64_t) + field.size();
   std::string out;
+  out.reserve(bytes);
   for (const std::string_view field : fields) append_field(out, field);
   return out;
 }
@@ -56,24 +59,22 @@ std::string login_message(const Signer& signer, std::string_view challenge) {
 
 std::string hex_text(std::string_view bytes) {
   constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
+  std::string out(bytes.size() * 2, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    out[2 * i] = digits[byte >> 4];
+    out[2 * i + 1] = digits[byte & 15];
   }
   return out;
 }
 
 std::optional<std::string> bytes_of_hex(std::string_view text) {
   if (text.size() % 2 != 0) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = digit_of(text[i]), low = digit_of(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high << 4 | low);
+  std::string out(text.size() / 2, '\0');
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
+    if ((high | low) < 0) return std::nullopt;
+    out[i] = static_cast<char>(high << 4 | low);
   }
   return out;
 }

@@ -27,7 +27,7 @@ for source in pg_ext/*.cpp protocol/*.cpp; do
 done
 [ -z "$made" ] || for job in $(jobs -p); do wait "$job"; done
 "${CXX:-g++}" -shared -Wl,--version-script=pg_ext/exports.map -o "$out/objectos_sync.so" \
-  "${objects[@]}" -lzstd
+  "${objects[@]}" -lzstd -lcrypto
 if nm -D --undefined-only "$out/objectos_sync.so" | grep -qE ' _Zn[wa]'; then
   echo "build-module: an operator new of the module is not its own" >&2
   exit 1

@@ -3,13 +3,14 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <mutex>
+
 #include "objectos/error.h"
 #include "objectos/sync_engine.h"
+#include "protocol/sha256.h"
 #include "protocol/signed_payload.h"
 
 namespace objectos {
@@ -20,21 +21,18 @@ constexpr std::size_t key_file_bytes_max = 4096;
 
 class SecretSigner final : public RequestSigner {
  public:
-  explicit SecretSigner(KeyText key) : RequestSigner(key.key_id), secret_(std::move(key.secret)) {}
-  ~SecretSigner() override { OPENSSL_cleanse(secret_.data(), secret_.size()); }
+  // Wipes the key's secret.
+  explicit SecretSigner(KeyText& key) : RequestSigner(key.key_id), hmac_(key.secret) {
+    OPENSSL_cleanse(key.secret.data(), key.secret.size());
+  }
 
  private:
   std::string hmac(const std::string& message) const override {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
-    if (HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()), bytes, message.size(),
-             digest, &size) == nullptr) {
-      throw Error(ErrorClass::internal, "signing_failed", "HMAC-SHA-256 failed.");
-    }
-    return {reinterpret_cast<const char*>(digest), size};
+    const std::scoped_lock lock(mutex_);
+    return hmac_.of({message});
   }
-  std::string secret_;
+  mutable std::mutex mutex_;
+  const HmacSha256 hmac_;
 };
 
 // The app signs: the secret is in a keystore, or with an agent.
@@ -86,7 +84,7 @@ std::shared_ptr<const RequestSigner> signer_of_file(const std::string& path) {
   std::string text = read_key_file(path);
   auto key = parse_key(text);
   OPENSSL_cleanse(text.data(), text.size());
-  if (key) return std::make_shared<SecretSigner>(std::move(*key));
+  if (key) return std::make_shared<SecretSigner>(*key);
   refuse_file("key_file_malformed", "The key file holds no key.", path,
               "It holds one line, KEY_ID:SECRET, as sync_create_key() gave them.");
 }
