@@ -72,12 +72,12 @@ char* BulkInsert::room(std::size_t bytes) {
   constexpr std::size_t block_bytes = 64 << 10;
   const std::size_t taken = MAXALIGN(bytes);
   if (taken > block_left_) {
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(std::max(taken, block_bytes)));
+    blocks_.emplace_back(std::max(taken, block_bytes));
     block_left_ = std::max(taken, block_bytes);
   }
   // From the block's end to its beginning; a block's size is a multiple of the alignment.
   block_left_ -= taken;
-  return blocks_.back().get() + block_left_;
+  return blocks_.back().data() + block_left_;
 }
 
 BulkInsert& BulkInsert::null() {

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -49,7 +48,7 @@ class BulkInsert {
   int count_ = 0;   // rows in the batch
   int column_ = 0;  // of the row being built
   // The batch's other values: made without a guard for each.
-  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::vector<std::vector<char>> blocks_;
   std::size_t block_left_ = 0;
 };
 
