@@ -53,7 +53,7 @@ suite fuzz-corpus build/fuzz-replay tests/fuzz/corpus 1000
 suite regress scripts/run-regress.sh regress
 suite isolation scripts/run-regress.sh isolation
 suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e -tse=torture
-suite torture env COUNT=200 USERS=50 ROUNDS=5 KILLS=50 SYNCS=200 tests/faults/torture.sh
+suite torture env COUNT=200 USERS=50 ROUNDS=5 KILLS=50 SYNCS=200 tests/faults/torture.sh histories users kills memory
 suite c-api scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 suite install tests/install/run.sh
 suite examples scripts/with-cluster.sh --fast -- tests/examples/run.sh

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <string>
 
@@ -47,7 +48,7 @@ class Dice {
   bool chance(int percent) { return below(100) < percent; }
   template <typename List>
   auto& pick(List& list) {
-    return list[static_cast<std::size_t>(below(static_cast<int>(list.size())))];
+    return list[static_cast<std::size_t>(below(static_cast<int>(std::size(list))))];
   }
 
  private:

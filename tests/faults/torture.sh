@@ -1,16 +1,18 @@
 #!/bin/bash
-# torture.sh [histories] [users] [kills] [memory]: the long random tests of the client (default: all), against a
+# torture.sh [histories] [users] [kills] [memory] [signatures]: the long random tests (default: all), against a
 # server that need not survive a power cut, with files in memory where 4 GiB are free. Seeds are printed.
 #   COUNT=5000   random histories        SEED=1   the first one's seed    ONLY=n   this one, with its steps
 #   USERS=500    users with rights, policies and subscriptions of their own, through ROUNDS=20
 #   KILLS=1000   kills of a device that is at work
 #   SYNCS=1000   syncs over which its memory stays what it is
-# tests/e2e/{random_histories,visible_oracle,kill_torture,steady_memory}_test.cpp say what must hold.
+#   FLIPS=1000   signed mutations of which every bit is flipped; REPLAYS=100000, REENCODINGS=10000, HONEST=10000
+# tests/e2e/{random_histories,visible_oracle,kill_torture,steady_memory,tampering,replay}_test.cpp say what must hold.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 export COUNT=${COUNT:-5000} USERS=${USERS:-500} ROUNDS=${ROUNDS:-20} KILLS=${KILLS:-1000} SYNCS=${SYNCS:-1000}
+export FLIPS=${FLIPS:-1000} REPLAYS=${REPLAYS:-100000} REENCODINGS=${REENCODINGS:-10000} HONEST=${HONEST:-10000}
 parts=("$@")
-[ $# -gt 0 ] || parts=(histories users kills memory)
+[ $# -gt 0 ] || parts=(histories users kills memory signatures)
 # Containers often have 64 MB there, too little for a server.
 memory_kib=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)
 if [ -w /dev/shm ] && [ "${memory_kib:-0}" -ge $((4 << 20)) ]; then export TMPDIR=/dev/shm; fi
@@ -42,6 +44,11 @@ for part in "${parts[@]}"; do
     users) by_all 'whatever rights*' || status=1 ;;
     kills) run 'a device switched off at any instant*' || status=1 ;;
     memory) run 'the memory of an engine*' || status=1 ;;
+    signatures)
+      by_all 'a signed mutation with one bit flipped*' || status=1
+      run 'another text of the same mutation*,what was signed once*,honest mutations with awkward content*' ||
+        status=1
+      ;;
     *) echo "torture: no part is called $part" >&2; exit 2 ;;
   esac
 done
