@@ -29,7 +29,7 @@ link() {
   local name=$1 source=$2
   shift 2
   mkdir -p "$build/$name/corpus"
-  "${compile[@]}" "$@" -fsanitize=fuzzer,$checks -o "$build/$name/run" "$source" "${objects[@]}" -lzstd
+  "${compile[@]}" "$@" -fsanitize=fuzzer,$checks -o "$build/$name/run" "$source" "${objects[@]}" -lzstd -lcrypto
 }
 
 # run name seconds seeds: one line, 1 if the target fails.
