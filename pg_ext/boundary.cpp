@@ -214,6 +214,28 @@ void roll_back_subtransaction(const SubtransactionState& state) {
       const_cast<SubtransactionState*>(&state), false);
 }
 
+void begin_own_transaction() {
+  pg_call([] {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    PushActiveSnapshot(GetTransactionSnapshot());
+  });
+}
+
+void commit_own_transaction() {
+  pg_call([] {
+    PopActiveSnapshot();
+    CommitTransactionCommand();
+  });
+}
+
+void abort_own_transaction() noexcept {
+  try {
+    guarded([](void*) { AbortCurrentTransaction(); }, nullptr, false);
+  } catch (...) {
+  }
+}
+
 OwnerState become_owner() {
   const Oid owner = extension_owner();
   return pg_call([&] {

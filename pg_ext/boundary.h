@@ -9,7 +9,8 @@
 //      leaks s right:  const std::string s = name(); pg_call([&] { return lookup(s.c_str()); });
 //  - Destructors never call the backend. What must be undone is undone by abort, or by the scopes
 //  below.
-//  - An error is swallowed only around subtransaction().
+//  - An error is swallowed only around subtransaction(), or own_transaction() in a process of
+//  ours.
 #pragma once
 
 #include <cstddef>
@@ -141,6 +142,26 @@ auto subtransaction(Work&& work) -> decltype(work()) {
     }
   } catch (...) {
     detail::roll_back_subtransaction(state);
+    throw;
+  }
+}
+
+namespace detail {
+void begin_own_transaction();
+void commit_own_transaction();
+void abort_own_transaction() noexcept;
+}  // namespace detail
+
+// For processes of ours: runs `work` in a transaction. Any exception aborts it and is then
+// rethrown; the caller may swallow it.
+template <typename Work>
+void own_transaction(Work&& work) {
+  try {
+    detail::begin_own_transaction();
+    work();
+    detail::commit_own_transaction();
+  } catch (...) {
+    detail::abort_own_transaction();
     throw;
   }
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "pg_ext/catalog.h"
+#include "pg_ext/commit_signal.h"
 #include "pg_ext/pg.h"
 #include "pg_ext/sequence_block.h"
 
@@ -74,6 +75,7 @@ void LogWriter::sort_indexes(void* opened) {
 }
 
 void LogWriter::open() {
+  signal_at_commit();
   const Oid log = internal_relation("mutations");
   sequence_relid_ = internal_relation("mutation_sequence");
   pg_call([&] {

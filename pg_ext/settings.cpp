@@ -16,6 +16,9 @@ int client_retention = 30 * minutes_a_day;
 int sample_interval = 60 * 60;
 int tombstone_retention = 5 * 365 * minutes_a_day;
 int token_lifetime = 15 * 60;
+bool notify_at_commit = false;
+int notify_delay = 2;
+int notifier_idle = 3;
 
 }  // namespace
 
@@ -42,6 +45,19 @@ void define_settings() {
                           "A revoked key's tokens end with the transactions under way.",
                           &token_lifetime, 15 * 60, 1, 24 * 60 * 60, PGC_SUSET, GUC_UNIT_S, nullptr,
                           nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "objectos_sync.notify_at_commit", "Whether writers notify within their own transactions.",
+      "It makes them wait for one another, and transactions that notify cannot be prepared. Off: "
+      "a background worker notifies after the commit.",
+      &notify_at_commit, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("objectos_sync.notify_delay",
+                          "How long the notifier pauses after a notification.",
+                          "What is committed meanwhile shares the next one.", &notify_delay, 2, 0,
+                          10'000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "objectos_sync.notifier_idle", "How long the notifier stays when nothing is committed.",
+      "While it is there, the database cannot be dropped or copied.", &notifier_idle, 3, 1, 60 * 60,
+      PGC_SUSET, GUC_UNIT_S, nullptr, nullptr, nullptr);
   // Whoever has a token may use it. Not shown by SHOW ALL: it is a secret while it is good.
   DefineCustomStringVariable(
       "objectos_sync.session_token", "The token of sync_login() that says who the session is.",
@@ -63,6 +79,15 @@ int client_retention_minutes() {
 }
 int sample_interval_seconds() {
   return sample_interval;
+}
+bool notify_at_commit() {
+  return server::notify_at_commit;
+}
+int notify_delay_ms() {
+  return notify_delay;
+}
+int notifier_idle_seconds() {
+  return notifier_idle;
 }
 int token_lifetime_seconds() {
   return token_lifetime;

@@ -11,6 +11,12 @@ namespace settings {
 
 // objectos_sync.client_retention: a client not seen for longer does not hold pruning back.
 int client_retention_minutes();
+// objectos_sync.notify_at_commit: writers notify themselves.
+bool notify_at_commit();
+// objectos_sync.notify_delay: the least time between two notifications of the notifier.
+int notify_delay_ms();
+// objectos_sync.notifier_idle: how long the notifier stays when nothing is committed.
+int notifier_idle_seconds();
 // objectos_sync.sample_interval: a checkpoint of the server's own is stored this often.
 int sample_interval_seconds();
 // objectos_sync.token_lifetime: how long a login's token is good.

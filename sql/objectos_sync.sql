@@ -337,6 +337,15 @@ CREATE FUNCTION sync_snapshot(client_id text)
 COMMENT ON FUNCTION sync_snapshot(text)
   IS 'a checkpoint, and the COPY statements that read its state in this transaction';
 
+CREATE FUNCTION sync_listen(client_id text) RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_listen';
+COMMENT ON FUNCTION sync_listen(text)
+  IS 'count this session among those that are told of commits: {channel, sent_by, reason}; LISTEN to the channel, then pull';
+
+CREATE FUNCTION objectos_sync.notifier() RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_notifier';
+COMMENT ON FUNCTION objectos_sync.notifier() IS 'the background worker that tells of commits: {state, pid, listeners, problem}';
+
 CREATE FUNCTION sync_hello(client_id text, high_water bigint DEFAULT NULL) RETURNS jsonb
   LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_hello';
 COMMENT ON FUNCTION sync_hello(text, bigint)
@@ -605,6 +614,7 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
        AND pg_relation_size(o.relid) + (SELECT coalesce(sum(pg_relation_size(p.relid)), 0)
                                           FROM pg_partition_tree(o.relid) p) >= 1024 * 1024),
   state AS (SELECT * FROM objectos_sync.state),
+  notifier AS (SELECT objectos_sync.notifier() AS now),
   facts(place, fact, value, unit, problem, hint) AS (
     SELECT 1, 'version', e.extversion, NULL::text,
            CASE WHEN a.default_version <> e.extversion THEN 'version ' || a.default_version || ' is installed' END,
@@ -657,7 +667,9 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
     UNION ALL SELECT 41, 'prepared_transactions', p.all::text, 'transactions',
            CASE WHEN seconds > 3600 THEN 'transaction ' || quote_literal(gid) || ' is prepared for over an hour' END,
            'COMMIT PREPARED or ROLLBACK PREPARED it.' FROM prepared p
-    UNION ALL SELECT 42, 'worker', 'none', NULL, NULL, NULL
+    UNION ALL SELECT 42, 'notifier', n.now->>'state', NULL, n.now->>'problem',
+           'Live clients poll. Raise max_worker_processes and restart the server.' FROM notifier n
+    UNION ALL SELECT 43, 'listeners', n.now->>'listeners', 'sessions', NULL, NULL FROM notifier n
     UNION ALL SELECT 50, name, setting, unit,
            CASE WHEN name IN ('fsync', 'full_page_writes') AND setting = 'off'
                 THEN 'a crash may take back what clients have pulled'
@@ -690,7 +702,7 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
         AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'objectos_sync'
      WHERE p.proname IN ('sync_schema', 'sync_pull', 'sync_pull_response', 'sync_pull_frame', 'sync_snapshot',
-       'sync_hello', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
+       'sync_hello', 'sync_listen', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
        'sync_resolve', 'sync_objects', 'sync_clients', 'sync_fork', 'sync_reserve_ids', 'sync_digest', 'sync_subscribe', 'sync_touch',
        'sync_digest_buckets', 'sync_digest_records',
        'sync_records', 'sync_history', 'sync_challenge', 'sync_login');
