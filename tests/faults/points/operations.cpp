@@ -203,6 +203,7 @@ std::vector<Operation> operations(Session& session) {
        device, round},
       {"schema", "SELECT jsonb_array_length(sync_schema() -> 'objects')", device},
       {"hello", "SELECT sync_hello('phone', 2) ->> 'user_id'", device},
+      {"listen", "SELECT sync_listen('phone') ->> 'channel'", device},
       {"ack",
        "SELECT sync_ack(json_build_object('client_id', 'phone', 'confirmed', 1, 'checkpoint', " +
            place("end") + ", 'last_sync', NULL))",
