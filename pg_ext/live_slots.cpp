@@ -29,7 +29,7 @@ struct Slot {
   Latch* latch;  // of the notifier
   TimestampTz starting_at;
   TimestampTz refused_at;
-  std::uint64_t commits, prepares;
+  std::uint64_t commits, prepares, events;
 };
 
 struct Shared {
@@ -110,14 +110,14 @@ bool start_notifier() noexcept {
   return RegisterDynamicBackgroundWorker(&worker, nullptr);
 }
 
-// Wakes the notifier, or starts one; false if there is no slot for it.
-bool wake(Slot& slot, TimestampTz now, bool counts_commit, bool counts_prepare) noexcept {
+// Counts what is told, if anything, and wakes the notifier, or starts one; false if there is no
+// slot for it.
+bool wake(Slot& slot, TimestampTz now, std::uint64_t Slot::*counted) noexcept {
   Latch* latch = nullptr;
   {
     const Locked locked(slot.mutex);
     if (slot.database != MyDatabaseId || slot.listeners == 0) return true;
-    if (counts_commit) ++slot.commits;
-    if (counts_prepare) ++slot.prepares;
+    if (counted != nullptr) ++(slot.*counted);
     latch = slot.notifier != 0 ? slot.latch : nullptr;
     if (latch == nullptr) {
       if (slot.starting_at != 0 && now - slot.starting_at < starting_us_max) return true;
@@ -137,12 +137,12 @@ bool wake(Slot& slot, TimestampTz now, bool counts_commit, bool counts_prepare) 
   return starts;
 }
 
-void tell(bool commit, bool prepare) noexcept {
-  // What was committed is visible to others by now, and stays so beyond this look.
+void tell(std::uint64_t Slot::*counted) noexcept {
+  // What is told of is visible to others by now, and stays so beyond this look.
   pg_memory_barrier();
   Slot* const slot = find();
   if (slot == nullptr || slot->listeners == 0) return;
-  wake(*slot, GetCurrentTimestamp(), commit, prepare);
+  wake(*slot, GetCurrentTimestamp(), counted);
 }
 
 }  // namespace
@@ -186,14 +186,17 @@ bool add_listener() {
 
 bool ensure_notifier() noexcept {
   Slot* const slot = find();
-  return slot != nullptr && wake(*slot, GetCurrentTimestamp(), false, false);
+  return slot != nullptr && wake(*slot, GetCurrentTimestamp(), nullptr);
 }
 
 void tell_commit() noexcept {
-  tell(true, false);
+  tell(&Slot::commits);
 }
 void tell_prepared() noexcept {
-  tell(false, true);
+  tell(&Slot::prepares);
+}
+void tell_event() noexcept {
+  tell(&Slot::events);
 }
 
 State state() noexcept {
@@ -225,12 +228,12 @@ bool become_notifier() noexcept {
 
 Told told() noexcept {
   const Locked locked(own->mutex);
-  return {own->commits, own->prepares};
+  return {own->commits, own->prepares, own->events};
 }
 
 bool leave_unless_told(const Told& since) noexcept {
   const Locked locked(own->mutex);
-  if (own->commits != since.commits || own->prepares != since.prepares) return false;
+  if (since != Told{own->commits, own->prepares, own->events}) return false;
   own->notifier = 0;
   own->latch = nullptr;
   return true;

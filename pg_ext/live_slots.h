@@ -37,6 +37,8 @@ bool ensure_notifier() noexcept;
 // After a commit of this session, and after its PREPARE TRANSACTION.
 void tell_commit() noexcept;
 void tell_prepared() noexcept;
+// After something was put where sync_events() finds it (presence.h).
+void tell_event() noexcept;
 
 struct State {
   bool listened = false;
@@ -52,6 +54,8 @@ bool become_notifier() noexcept;  // false: there is one already, or nobody list
 struct Told {
   std::uint64_t commits = 0;  // since the server's start
   std::uint64_t prepares = 0;
+  std::uint64_t events = 0;
+  bool operator==(const Told&) const = default;
 };
 Told told() noexcept;
 // It may go: nothing has been told since. From then on the next commit starts another.

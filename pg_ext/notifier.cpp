@@ -56,6 +56,7 @@ class Notifier {
 
   live::Told told_;     // what it has seen to
   bool wanted_ = true;  // a commit may have been before it began
+  bool event_ = false;  // one is to be told of
   bool reload_ = true;  // what is prepared
   std::vector<TransactionId> prepared_;
   TimestampTz prepared_since_ = 0, busy_at_ = GetCurrentTimestamp();
@@ -65,14 +66,18 @@ class Notifier {
 void Notifier::attend() {
   const live::Told now = live::told();
   wanted_ = wanted_ || now.commits != told_.commits;
+  event_ = event_ || now.events != told_.events;
   reload_ = reload_ || now.prepares != told_.prepares;
   told_ = now;
   if (reload_) load_prepared();
   reload_ = false;
   look_after_prepared();
-  if (!wanted_) return;
-  own_transaction([] { pg_call([] { Async_Notify(live_channel, ""); }); });
-  wanted_ = false;
+  if (!wanted_ && !event_) return;
+  own_transaction([this] {
+    if (wanted_) pg_call([] { Async_Notify(live_channel, ""); });
+    if (event_) pg_call([] { Async_Notify(event_channel, ""); });
+  });
+  wanted_ = event_ = false;
   busy_at_ = GetCurrentTimestamp();
 }
 
@@ -137,7 +142,7 @@ void Notifier::run() {
         ereport(LOG,
                 (errmsg("objectos_sync: the notifier failed, and goes on: %s", message.c_str())));
       });
-      wanted_ = reload_ = true;
+      wanted_ = event_ = reload_ = true;
       if (!ending) wait(1000, 0);
       if (!ending) continue;
     }
@@ -145,8 +150,7 @@ void Notifier::run() {
     if (ending) continue;
     // Commits that come now share the next notification.
     if (settings::notify_delay_ms() > 0) wait(settings::notify_delay_ms(), 0);
-    if (live::told().commits == told_.commits && live::told().prepares == told_.prepares)
-      wait(pause_ms(), WL_LATCH_SET);
+    if (live::told() == told_) wait(pause_ms(), WL_LATCH_SET);
   }
 }
 

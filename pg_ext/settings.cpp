@@ -19,6 +19,7 @@ int token_lifetime = 15 * 60;
 bool notify_at_commit = false;
 int notify_delay = 2;
 int notifier_idle = 3;
+int events_per_second = 100;
 
 }  // namespace
 
@@ -50,6 +51,11 @@ void define_settings() {
       "It makes them wait for one another, and transactions that notify cannot be prepared. Off: "
       "a background worker notifies after the commit.",
       &notify_at_commit, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "objectos_sync.events_per_second",
+      "How many broadcasts and changes of presence one session may send in a second.",
+      "One more is refused, and nothing is sent; 0: no limit.", &events_per_second, 100, 0,
+      1'000'000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("objectos_sync.notify_delay",
                           "How long the notifier pauses after a notification.",
                           "What is committed meanwhile shares the next one.", &notify_delay, 2, 0,
@@ -79,6 +85,9 @@ int client_retention_minutes() {
 }
 int sample_interval_seconds() {
   return sample_interval;
+}
+int events_per_second() {
+  return server::events_per_second;
 }
 bool notify_at_commit() {
   return server::notify_at_commit;

@@ -11,6 +11,8 @@ namespace settings {
 
 // objectos_sync.client_retention: a client not seen for longer does not hold pruning back.
 int client_retention_minutes();
+// objectos_sync.events_per_second: broadcasts and presence of one session; 0: no limit.
+int events_per_second();
 // objectos_sync.notify_at_commit: writers notify themselves.
 bool notify_at_commit();
 // objectos_sync.notify_delay: the least time between two notifications of the notifier.

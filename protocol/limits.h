@@ -91,6 +91,21 @@ inline constexpr std::size_t filter_terms_max = 1'000;
 // Open parentheses; filters are written by hand and walked by recursion.
 inline constexpr int filter_depth_max = 32;
 
+// A channel's name: an object and a short key. It stands in every member and every event.
+inline constexpr std::size_t channel_bytes_max = 256;
+
+// The state of a member and the payload of a broadcast, as JSON text: a cursor, a selection, a
+// name. What is larger belongs into a record.
+inline constexpr std::size_t presence_bytes_max = 1'024;
+
+// Sessions in channels, of the whole server, and channels of one session: all in one block of
+// shared memory of 2 MB, which one session must not fill.
+inline constexpr int members_max = 1'024;
+inline constexpr int channels_per_session_max = 64;
+
+// Shared memory for events, kept for sessions that come late: some 8,000 small ones.
+inline constexpr std::size_t event_bytes_kept = std::size_t{1} << 20;
+
 // Records that one call of sync_touch names: one batch of log rows each thousand.
 inline constexpr std::size_t touched_records_max = 10'000;
 

@@ -346,6 +346,39 @@ CREATE FUNCTION objectos_sync.notifier() RETURNS jsonb
   LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_notifier';
 COMMENT ON FUNCTION objectos_sync.notifier() IS 'the background worker that tells of commits: {state, pid, listeners, problem}';
 
+CREATE FUNCTION sync_presence_join(client_id text, channel text, state jsonb DEFAULT '{}') RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_presence_join';
+COMMENT ON FUNCTION sync_presence_join(text, text, jsonb)
+  IS 'be in a channel (object or object/record_id) until this session ends; the sequence after which sync_events() tells of others';
+
+CREATE FUNCTION sync_presence_update(client_id text, channel text, state jsonb) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_presence_update';
+COMMENT ON FUNCTION sync_presence_update(text, text, jsonb) IS 'show the others in a channel another state';
+
+CREATE FUNCTION sync_presence_leave(client_id text, channel text) RETURNS boolean
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_presence_leave';
+COMMENT ON FUNCTION sync_presence_leave(text, text) IS 'leave a channel; false: this session was not in it';
+
+CREATE FUNCTION sync_presence(channel text)
+  RETURNS TABLE(client_id text, user_id text, state jsonb, since timestamptz)
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_presence';
+COMMENT ON FUNCTION sync_presence(text) IS 'who is in a channel, each client once';
+
+CREATE FUNCTION sync_broadcast(client_id text, channel text, payload jsonb) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_broadcast';
+COMMENT ON FUNCTION sync_broadcast(text, text, jsonb)
+  IS 'say something small to all in a channel; it is not stored, and out even if the transaction rolls back';
+
+CREATE FUNCTION sync_events(client text, after bigint DEFAULT NULL)
+  RETURNS TABLE(sequence bigint, kind text, channel text, client_id text, user_id text, payload jsonb)
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_events';
+COMMENT ON FUNCTION sync_events(text, bigint)
+  IS 'what others did in the channels of this session since; the last row, now or lost, has the sequence for the next call';
+
+CREATE FUNCTION objectos_sync.present() RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_present';
+COMMENT ON FUNCTION objectos_sync.present() IS 'how many members the channels of this database have';
+
 CREATE FUNCTION sync_hello(client_id text, high_water bigint DEFAULT NULL) RETURNS jsonb
   LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_hello';
 COMMENT ON FUNCTION sync_hello(text, bigint)
@@ -670,6 +703,7 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
     UNION ALL SELECT 42, 'notifier', n.now->>'state', NULL, n.now->>'problem',
            'Live clients poll. Raise max_worker_processes and restart the server.' FROM notifier n
     UNION ALL SELECT 43, 'listeners', n.now->>'listeners', 'sessions', NULL, NULL FROM notifier n
+    UNION ALL SELECT 44, 'present', objectos_sync.present()::text, 'members', NULL, NULL
     UNION ALL SELECT 50, name, setting, unit,
            CASE WHEN name IN ('fsync', 'full_page_writes') AND setting = 'off'
                 THEN 'a crash may take back what clients have pulled'
@@ -705,7 +739,8 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
        'sync_hello', 'sync_listen', 'sync_push', 'sync_push_request', 'sync_push_frame', 'sync_ack', 'sync_conflicts',
        'sync_resolve', 'sync_objects', 'sync_clients', 'sync_fork', 'sync_reserve_ids', 'sync_digest', 'sync_subscribe', 'sync_touch',
        'sync_digest_buckets', 'sync_digest_records',
-       'sync_records', 'sync_history', 'sync_challenge', 'sync_login');
+       'sync_records', 'sync_history', 'sync_challenge', 'sync_login', 'sync_presence_join', 'sync_presence_update',
+       'sync_presence_leave', 'sync_presence', 'sync_broadcast', 'sync_events');
   END;
 COMMENT ON FUNCTION objectos_sync.client_functions() IS 'what sync_grant() lets a role call';
 

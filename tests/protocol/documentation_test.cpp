@@ -63,6 +63,8 @@ TEST_CASE("docs/limits.md gives every limit its value") {
       LIMIT(leased_ids_max),      LIMIT(digest_buckets_max),      LIMIT(challenge_seconds_max),
       LIMIT(history_steps_max),   LIMIT(subscription_bytes_max),  LIMIT(filter_bytes_max),
       LIMIT(filter_terms_max),    LIMIT(filter_depth_max),        LIMIT(touched_records_max),
+      LIMIT(channel_bytes_max),   LIMIT(presence_bytes_max),      LIMIT(channels_per_session_max),
+      LIMIT(members_max),         LIMIT(event_bytes_kept),
 #undef LIMIT
   };
   CHECK(limits.size() == declared);

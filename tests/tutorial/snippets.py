@@ -27,6 +27,7 @@ GIVEN = {
     "README.md": CONTACTS,
     "docs/conflicts.md": EXTENSION,
     "docs/enabling.md": EXTENSION + "CREATE TABLE crm.orders (id int PRIMARY KEY, notes text);",
+    "docs/real_time.md": EXTENSION + "SELECT sync_enable('contacts');",
     "docs/verify.md": EXTENSION + "SELECT sync_enable('contacts');",
     "docs/backup.md": EXTENSION,
     "docs/subscriptions.md": EXTENSION,

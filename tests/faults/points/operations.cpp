@@ -204,6 +204,15 @@ std::vector<Operation> operations(Session& session) {
       {"schema", "SELECT jsonb_array_length(sync_schema() -> 'objects')", device},
       {"hello", "SELECT sync_hello('phone', 2) ->> 'user_id'", device},
       {"listen", "SELECT sync_listen('phone') ->> 'channel'", device},
+      {"presence",
+       "SELECT j > 0, p.client_id, p.state FROM sync_presence_join('phone', 'notes/b', '[1]') AS j,"
+       " LATERAL (SELECT * FROM sync_presence('notes/b') WHERE j > 0) AS p",
+       device},
+      {"presence that ends",
+       "SELECT sync_presence_leave('phone', 'notes/b') IN (true, false), kind"
+       " FROM sync_events('phone')",
+       device},
+      {"broadcast", "SELECT sync_broadcast('phone', 'notes/b', '[1]')::text", device},
       {"ack",
        "SELECT sync_ack(json_build_object('client_id', 'phone', 'confirmed', 1, 'checkpoint', " +
            place("end") + ", 'last_sync', NULL))",
