@@ -15,4 +15,5 @@ if [ -n "${rest// /}" ]; then
 fi
 tests/faults/build-module.sh
 # Without JIT, which would compile one of the statements each of the thousands of times that it is run.
-exec scripts/with-cluster.sh --fast --stage build/faults/stage -c jit_above_cost=-1 -- build/check-faults
+exec scripts/with-cluster.sh --fast --stage build/faults/stage -c jit_above_cost=-1 \
+  -c objectos_sync.events_per_second=0 -- build/check-faults
