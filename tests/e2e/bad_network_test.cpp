@@ -21,6 +21,7 @@ namespace {
 
 objectos::Options options(const std::string& file, const std::string& server = {}) {
   objectos::Options made{.database = file, .server = server};
+  made.live = false;
   made.timing.interval = 20ms;
   made.timing.backoff_first = 1ms;
   made.timing.backoff_max = 10ms;

@@ -55,6 +55,7 @@ struct Contacts {
   // Does nothing by itself for a minute.
   objectos::Options options() const {
     objectos::Options made{.database = phone, .server = server.conninfo()};
+    made.live = false;
     made.timing.interval = std::chrono::seconds(60);
     made.timing.push_age = std::chrono::milliseconds(0);
     made.timing.backoff_first = std::chrono::milliseconds(20);

@@ -34,9 +34,11 @@ namespace objectos {
 
 // The pause policy after failures and the loop's clock; replaceable in tests.
 struct Timing {
-  std::chrono::milliseconds interval{30'000};  // between two syncs of the background loop
-  // The loop syncs before the interval is over when the oldest edit in the queue, whoever wrote it,
-  // is so old. Not after a failure: then the pause is as said below. 0: it waits for the interval.
+  // Between two syncs of a background loop that is not live.
+  std::chrono::milliseconds interval{30'000};
+  // That loop syncs before the interval is over when the oldest edit in the queue, whoever wrote
+  // it, is so old. Not after a failure: then the pause is as said below. 0: it waits for the
+  // interval.
   std::chrono::milliseconds push_age{1'000};
   std::chrono::milliseconds backoff_first{1'000};  // upper bound of the first retry's pause
   std::chrono::milliseconds backoff_max{300'000};  // upper bound of every retry's pause
@@ -46,8 +48,21 @@ struct Timing {
   // Milliseconds since the Unix epoch; by default the system clock.
   std::function<std::int64_t()> now_ms;
   // How often the file is looked at for what other programs wrote, while somebody listens to
-  // changes, status or a live query. One look at unchanged memory; nothing is read from the disk.
+  // changes, status or a live query, unless the system tells a live loop of writes. One look at
+  // unchanged memory; nothing is read from the disk.
   std::chrono::milliseconds watch_interval{100};
+  // --- of the live loop (Options::live)
+  // From a local write to its push: what is written meanwhile goes with it.
+  std::chrono::milliseconds live_push_delay{3};
+  // Between two pulls where the server has nobody who sends notifications.
+  std::chrono::milliseconds live_poll_interval{1'000};
+  // While commits follow one another without end the pause between two pulls grows up to this, so
+  // that thousands of them are few pulls. After a quiet moment the next one is pulled at once.
+  std::chrono::milliseconds live_burst_pause{50};
+  // A server that is silent for so long, where it should answer or be found alive, is lost: then
+  // the loop connects anew. In whole seconds, from one up. What the connection string says of
+  // tcp_user_timeout and keepalives goes before it.
+  std::chrono::milliseconds live_silence{15'000};
 };
 
 struct Options {
@@ -83,6 +98,11 @@ struct Options {
   // How many of the file's own groups can be undone, 0 (none) to 100,000; kept in the file. Empty:
   // what the file says, 100 in a new one.
   std::optional<int> history_groups{};
+  // The background loop is live: one connection listens and pulls. What is committed on the server
+  // arrives at once, what is written here, by whatever program, is sent at once; the loop sleeps in
+  // between. `interval` and `push_age` do not apply. Off: it syncs once in an interval.
+  // docs/real_time.md.
+  bool live = true;
   Frames frames = Frames::automatic;
   Timing timing{};
   // Called from whatever thread works; must not throw. No password ever reaches it.
@@ -144,7 +164,8 @@ class SyncEngine {
   // already a complete replica.
   SyncResult clone();
 
-  // Starts the background loop: at once, then every `interval`, with backoff after failures.
+  // Starts the background loop: a sync at once, then live, or one every `interval`
+  // (Options::live); with backoff after failures.
   // Stops by itself on auth, fork and upgrade errors, and on usage errors (no such database, say)
   // until one of its syncs has ended well: see Status::last_error. Idempotent.
   void start();

@@ -49,6 +49,13 @@ struct LeasedKeys {
   std::int64_t left = 0;
 };
 
+// How a running loop hears of the server's commits (docs/real_time.md). off: no loop runs, or not
+// in live mode. polling: nobody sends notifications here, so it asks now and then.
+enum class Live { off, reconnecting, polling, listening };
+
+// The stable lower-case name ("listening", ...). Never null.
+const char* live_name(Live live) noexcept;
+
 // The state of the local file and of its last exchange with the server.
 struct Status {
   Phase phase = Phase::idle;
@@ -67,6 +74,8 @@ struct Status {
   std::string last_error_code;      // its Error::code()
   std::int64_t failures = 0;        // failed attempts in a row
   std::int64_t retry_delay_ms = 0;  // pause before the next attempt after a failure
+  Live live = Live::off;
+  std::string live_reason;  // why it polls; empty otherwise
   std::vector<std::string> objects;
   std::vector<LeasedKeys> leases;  // of the objects whose keys a sequence fills
 };

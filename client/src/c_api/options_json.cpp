@@ -62,8 +62,25 @@ bool take_word(Options& options, const JsonMember& member) {
     options.frames = frames(member);
   else if (member.name == "delivery")
     options.delivery = delivery(member);
+  else if (member.name == "live")
+    options.live = truth(member);
   else if (member.name == "fold")
     options.fold = truth(member);
+  else
+    return false;
+  return true;
+}
+
+bool take_live_time(Timing& timing, const JsonMember& member) {
+  using std::chrono::milliseconds;
+  if (member.name == "live_push_delay_ms")
+    timing.live_push_delay = milliseconds(whole(member));
+  else if (member.name == "live_poll_interval_ms")
+    timing.live_poll_interval = milliseconds(whole(member));
+  else if (member.name == "live_burst_pause_ms")
+    timing.live_burst_pause = milliseconds(whole(member));
+  else if (member.name == "live_silence_ms")
+    timing.live_silence = milliseconds(whole(member));
   else
     return false;
   return true;
@@ -112,7 +129,9 @@ Options options_from_json(const std::string& source) {
   if (!json.is_object()) refuse("The options must be a JSON object.");
   Options options;
   for (const JsonMember& member : json.members()) {
-    if (take_word(options, member) || take_number(options, member)) continue;
+    if (take_word(options, member) || take_number(options, member) ||
+        take_live_time(options.timing, member))
+      continue;
     refuse("There is no option \"" + member.name + "\".");
   }
   return options;

@@ -1,6 +1,7 @@
 // The background loop: sync, pause, again; patient after failures.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "engine/engine_impl.h"
 #include "protocol/timestamp.h"
@@ -19,6 +20,7 @@ void SyncEngine::Impl::start() {
   }
   if (loop_.joinable()) loop_.join();
   cancel_exchange(false);
+  if (options_.live) wake_signal_.open();
   std::lock_guard lock(state_mutex_);
   stopping_ = false;
   loop_running_ = true;
@@ -31,7 +33,7 @@ void SyncEngine::Impl::stop() {
     stopping_ = true;
   }
   cancel_exchange(true);
-  wake_.notify_all();
+  wake_loop();
   // From a log callback on the thread that works: it ends after it; the destructor joins.
   const std::thread::id self = std::this_thread::get_id();
   if (loop_thread_.load() == self || worker_.load() == self) return;
@@ -59,7 +61,7 @@ void SyncEngine::Impl::pause_loop() {
   {
     std::lock_guard lock(state_mutex_);
     paused_ = true;
-    wake_.notify_all();
+    wake_loop();
   }
   tell_status();
   dispatcher_.announce();
@@ -71,7 +73,7 @@ void SyncEngine::Impl::resume_loop() {
     if (!paused_) return;
     paused_ = false;
     sync_wanted_ = true;
-    wake_.notify_all();
+    wake_loop();
   }
   tell_status();
   dispatcher_.announce();
@@ -80,7 +82,7 @@ void SyncEngine::Impl::resume_loop() {
 void SyncEngine::Impl::sync_soon() {
   std::lock_guard lock(state_mutex_);
   sync_wanted_ = true;
-  wake_.notify_all();
+  wake_loop();
 }
 
 // On the loop's thread. Costs a look at unchanged memory while nobody writes.
@@ -97,7 +99,7 @@ bool SyncEngine::Impl::edits_are_due() {
     const auto written_us = parse_timestamp(oldest_edit_);
     if (!written_us) return false;
     const std::int64_t age_ms = options_.timing.now_ms() - *written_us / 1000;
-    if (age_ms < options_.timing.push_age.count()) return false;
+    if (!options_.live && age_ms < options_.timing.push_age.count()) return false;
     // What that sync leaves behind waits for the interval, or this would go on and on.
     edits_sent_for_ = loop_file_->newest_write();
     loop_seen_ = -1;
@@ -135,10 +137,18 @@ bool SyncEngine::Impl::pause(std::int64_t milliseconds) {
   tell_status();
   dispatcher_.announce();
   std::unique_lock lock(state_mutex_);
-  wait_in_pause(lock, milliseconds);
-  wake_.wait(lock, [this] { return stopping_ || !paused_; });
+  if (options_.live) {
+    do {
+      lock.unlock();
+      wait_live(milliseconds);
+      lock.lock();
+    } while (paused_ && !stopping_);
+  } else {
+    wait_in_pause(lock, milliseconds);
+    wake_.wait(lock, [this] { return stopping_ || !paused_; });
+  }
   loop_waiting_ = false;
-  sync_wanted_ = false;
+  if (std::exchange(sync_wanted_, false)) live_state_.whole = true;
   return !stopping_;
 }
 
@@ -151,20 +161,27 @@ bool SyncEngine::Impl::ends_loop(ErrorClass kind) {
   return kind == ErrorClass::auth || kind == ErrorClass::fork || kind == ErrorClass::upgrade;
 }
 
+// After a failure: how long the loop waits before it tries again.
+std::int64_t SyncEngine::Impl::back_off() {
+  if (options_.live) set_live(Live::reconnecting);
+  std::lock_guard lock(state_mutex_);
+  return retry_delay_ms_ = backoff_.next_delay_ms(options_.timing.random());
+}
+
 // One sync of the loop and the pause after it. False: an error that the loop cannot mend.
 bool SyncEngine::Impl::sync_in_loop(std::int64_t& delay_ms) {
   try {
-    sync(true, true);
+    if (options_.live)
+      sync_live();
+    else
+      sync(true, true);
     std::lock_guard lock(state_mutex_);
     backoff_.reset();
     retry_delay_ms_ = 0;
-    delay_ms = options_.timing.interval.count();
+    delay_ms = options_.live ? 0 : options_.timing.interval.count();
   } catch (const Error& error) {
     log(LogLevel::warning, error.message());
-    {
-      std::lock_guard lock(state_mutex_);
-      delay_ms = retry_delay_ms_ = backoff_.next_delay_ms(options_.timing.random());
-    }
+    delay_ms = back_off();
     return !ends_loop(error.error_class());
   } catch (const std::exception& error) {  // bad_alloc: told, and tried again
     log(LogLevel::error, error.what());
@@ -181,6 +198,8 @@ void SyncEngine::Impl::run_loop() {
     std::unique_lock lock(state_mutex_);
     goes_on = !paused_;
   }
+  live_state_.begin_anew();
+  if (options_.live) set_live(Live::reconnecting);
   if (!goes_on) goes_on = pause(0);
   while (goes_on) goes_on = sync_in_loop(delay_ms) && pause(delay_ms);
   {
@@ -191,6 +210,7 @@ void SyncEngine::Impl::run_loop() {
     loop_file_.reset();
     wake_.notify_all();  // nobody waits for a loop that has ended
   }
+  if (options_.live) leave_live();
   tell_status();
   dispatcher_.announce();
 }
@@ -201,7 +221,7 @@ bool SyncEngine::Impl::wait_until_synced(std::chrono::milliseconds timeout) {
   std::int64_t before = syncs_begun_;
   while (true) {
     sync_wanted_ = true;
-    wake_.notify_all();
+    wake_loop();
     bool done = wake_.wait_until(lock, deadline,
                                  [&] { return last_good_sync_ > before || !loop_running_; });
     if (!done || !loop_running_) return false;

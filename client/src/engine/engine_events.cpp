@@ -13,7 +13,8 @@ bool same(const Status& a, const Status& b) {
   const auto parts = [](const Status& s) {
     return std::tie(s.phase, s.online, s.complete, s.pending, s.conflicts, s.rejections,
                     s.client_id, s.user_id, s.server, s.epoch, s.last_sync, s.last_error,
-                    s.last_error_code, s.failures, s.retry_delay_ms, s.objects);
+                    s.last_error_code, s.failures, s.retry_delay_ms, s.live, s.live_reason,
+                    s.objects);
   };
   return parts(a) == parts(b);
 }

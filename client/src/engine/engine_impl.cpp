@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <random>
 
+#include "engine/exclusive_work.h"
 #include "engine/given_values.h"
 #include "engine/public_forms.h"
 #include "engine/signer.h"
@@ -52,6 +53,7 @@ SyncEngine::Impl::Impl(Options options)
       queries_(dispatcher_, report_),
       resolvers_(dispatcher_, report_, [this] { sync_soon(); }),
       backoff_(options_.timing.backoff_first.count(), options_.timing.backoff_max.count()),
+      live_state_(options_.timing.live_burst_pause),
       watch_(
           options_.timing.watch_interval, [this] { look_at_file(); },
           [this] {
@@ -83,42 +85,6 @@ void SyncEngine::Impl::log(LogLevel level, const std::string& text) const {
   if (options_.logger) options_.logger(level, text);
 }
 
-// Runs `work` as the only one and remembers how it ended.
-template <typename Work>
-auto SyncEngine::Impl::exclusively(Work work, Writes writes) {
-  if (worker_.load() == std::this_thread::get_id()) {
-    throw Error(ErrorClass::usage, "reentrant",
-                "A log callback must not call the engine's sync functions.");
-  }
-  if (app_thread_.load() == std::this_thread::get_id()) {
-    throw Error(ErrorClass::usage, "reentrant",
-                "A transaction must not call the engine's sync functions.");
-  }
-  struct Finish {
-    Impl* impl;
-    bool unknown;
-    Finish(Impl* of, bool writes_unknown) : impl(of), unknown(writes_unknown) {
-      impl->worker_ = std::this_thread::get_id();
-      if (unknown) impl->feed_.begin_unknown_writes();
-    }
-    ~Finish() {
-      if (unknown) impl->feed_.end_unknown_writes();
-      impl->worker_ = std::thread::id{};
-    }
-  };
-  std::optional<decltype(work())> result;
-  try {
-    std::lock_guard lock(work_mutex_);
-    Finish finish(this, writes == Writes::unknown);
-    result = translated(work);
-  } catch (const Error& error) {
-    note_result(&error);
-    throw;
-  }
-  note_result(nullptr);
-  return std::move(*result);
-}
-
 void SyncEngine::Impl::note_result(const Error* error) {
   {
     std::lock_guard lock(state_mutex_);
@@ -141,10 +107,14 @@ void SyncEngine::Impl::close_database() {
   database_.reset();
 }
 
-SessionLimits SyncEngine::Impl::session_limits() const {
-  return {options_.page_mutations,    options_.push_mutations, options_.lease_block,
-          options_.push_bytes,        options_.fold,           options_.initial_connections,
-          RequestSigner::of(options_)};
+SessionLimits SyncEngine::Impl::session_limits() {
+  SessionLimits limits{options_.page_mutations, options_.push_mutations,
+                       options_.lease_block,    options_.push_bytes,
+                       options_.fold,           options_.initial_connections};
+  limits.signer = RequestSigner::of(options_);
+  std::lock_guard lock(state_mutex_);
+  if (options_.live && loop_running_) limits.listens = options_.timing.live_silence;
+  return limits;
 }
 
 LocalDatabase& SyncEngine::Impl::database() {
@@ -401,6 +371,8 @@ void SyncEngine::Impl::describe_engine(Status& status) {
   }
   status.failures = backoff_.failures();
   status.retry_delay_ms = retry_delay_ms_;
+  status.live = live_;
+  status.live_reason = live_reason_;
 }
 
 std::vector<PendingMutation> SyncEngine::Impl::pending() {

@@ -23,8 +23,10 @@
 #include "engine/file_watch.h"
 #include "engine/listeners.h"
 #include "engine/live_queries.h"
+#include "engine/live_state.h"
 #include "engine/progress_estimate.h"
 #include "engine/sync_session.h"
+#include "engine/wake_signal.h"
 #include "objectos/sync_engine.h"
 
 namespace objectos {
@@ -80,6 +82,7 @@ class SyncEngine::Impl {
   Listeners<Verdict> verdict_listeners;
 
  private:
+  using Clock = std::chrono::steady_clock;
   class EngineWrite;
   // What work does to the file: a session says which tables it wrote, other work does not.
   enum class Writes { noted, unknown };
@@ -89,7 +92,7 @@ class SyncEngine::Impl {
   Transport& transport();
   std::unique_ptr<LocalDatabase> open_beside() const;
   void describe_file(Status& status) const;
-  SessionLimits session_limits() const;
+  SessionLimits session_limits();
   void connect_as_user();
   void follow_server();
   static void describe_file(Status& status, const LocalDatabase& database);
@@ -120,6 +123,18 @@ class SyncEngine::Impl {
   bool pause(std::int64_t milliseconds);
   void wait_in_pause(std::unique_lock<std::mutex>& lock, std::int64_t milliseconds);
   bool edits_are_due();
+  void wake_loop();
+  std::int64_t back_off();
+  // The live loop (live_loop.cpp).
+  void sync_live();
+  bool work_lightly(const LiveWork& work);
+  void wait_live(std::int64_t retry_ms);
+  bool hear(int& socket);
+  void watch_writes(Clock::time_point now);
+  void look_at_writes(Clock::time_point now);
+  void wait_for_news(int socket, std::optional<Clock::time_point> end);
+  void leave_live();
+  void set_live(Live live, const std::string& reason = {});
   void log(LogLevel level, const std::string& text) const;
 
   Options options_;
@@ -158,6 +173,8 @@ class SyncEngine::Impl {
   Progress progress_;
   std::optional<Error> last_error_;
   bool online_ = false;
+  Live live_ = Live::off;
+  std::string live_reason_;
   bool loop_waiting_ = false;
   bool loop_running_ = false;
   bool stopping_ = false;
@@ -175,6 +192,8 @@ class SyncEngine::Impl {
   std::int64_t loop_seen_ = -1;      // the file's data version
   std::string oldest_edit_;          // when it was written
   std::int64_t edits_sent_for_ = 0;  // the newest edit when a sync began for the sake of edits
+  LiveState live_state_;
+  WakeSignal wake_signal_;  // with wake_, for a loop that waits on descriptors
   std::thread loop_;
   FileWatch watch_;  // the last member: its thread uses the others
 };

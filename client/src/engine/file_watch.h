@@ -1,4 +1,5 @@
-// A thread that looks at the file now and then, and at once when it is woken.
+// A thread that looks at the file now and then, and at once when it is woken. While somebody knows
+// of every write and wakes it, it need not look of its own accord.
 //
 // Threads: every member from any thread; stop() waits for the look under way, unless it is called
 // from it. Nothing happens before start().
@@ -34,6 +35,12 @@ class FileWatch {
     woken_ = true;
     wake_.notify_all();
   }
+  void only_when_woken(bool only) {
+    std::lock_guard lock(mutex_);
+    if (only_when_woken_ == only) return;
+    only_when_woken_ = only;
+    wake_.notify_all();
+  }
   // The look under way is the last.
   bool ends() {
     std::lock_guard lock(mutex_);
@@ -58,7 +65,11 @@ class FileWatch {
     for (bool last = false; !last;) {
       {
         std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, interval_, [this] { return woken_ || stopping_; });
+        const auto wanted = [this] { return woken_ || stopping_; };
+        if (only_when_woken_)
+          wake_.wait(lock, [&] { return wanted() || !only_when_woken_; });
+        else
+          wake_.wait_for(lock, interval_, [&] { return wanted() || only_when_woken_; });
         last = stopping_;
         woken_ = false;
       }
@@ -75,6 +86,7 @@ class FileWatch {
   std::thread thread_;
   bool woken_ = true;
   bool stopping_ = false;
+  bool only_when_woken_ = false;
 };
 
 }  // namespace objectos

@@ -65,6 +65,8 @@ Json to_json(const Status& status) {
   json.set("last_error_code", text_or_null(status.last_error_code));
   json.set("failures", Json::integer(status.failures));
   json.set("retry_delay_ms", Json::integer(status.retry_delay_ms));
+  json.set("live", Json::string(live_name(status.live)));
+  json.set("live_reason", text_or_null(status.live_reason));
   Json objects = Json::array();
   for (const std::string& object : status.objects) objects.push_back(Json::string(object));
   json.set("objects", objects);

@@ -31,6 +31,20 @@ const char* phase_name(Phase phase) noexcept {
   return "idle";
 }
 
+const char* live_name(Live live) noexcept {
+  switch (live) {
+    case Live::off:
+      return "off";
+    case Live::reconnecting:
+      return "reconnecting";
+    case Live::polling:
+      return "polling";
+    case Live::listening:
+      return "listening";
+  }
+  return "off";
+}
+
 const char* version() noexcept {
   return "objectos_sync 0.1.0";
 }

@@ -95,12 +95,22 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
   enter(Phase::connecting);
   transport_.connect();
   hello(result);
+  if (limits_.listens) transport_.listen(database_.state().client_id, *limits_.listens);
   // What is queued was written for the schema of the file; it is sent in terms of the server's.
   if (push && schema_changed_) pull(result);
   if (push) push_as_one_client(result);
   if (pull_rows) pull(result);
   renew_leases(transport_, database_, limits_.lease_block, events_);
   acknowledge();
+  enter(Phase::idle);
+  return result;
+}
+
+SyncResult SyncSession::pull_committed() {
+  SyncResult result;
+  expects_one_page_ = true;
+  enter(Phase::pulling);
+  with_serialization_retries(events_, [&] { pull_round(result); });
   enter(Phase::idle);
   return result;
 }
@@ -241,17 +251,31 @@ std::unique_ptr<RoundApplier> SyncSession::begin_applying(bool more,
                                      [this] { transport_.check_not_cancelled(); }});
 }
 
+// The round's first page. One that is the whole round comes in one round trip, where that is
+// expected; `ended`: so it was.
+std::unique_ptr<PullPage> SyncSession::receive_first_page(const std::string& checkpoint,
+                                                          bool& ended) {
+  if (expects_one_page_) {
+    transport_.request_only_page(client_id_, checkpoint, limits_.page_mutations, confirmed_);
+    auto page = transport_.receive_only_page();
+    ended = !checkpoint_of(*page).has_more && !ends_reread(*page);
+    if (ended) return page;
+  }
+  transport_.begin_round();
+  fault_point("round_begun");
+  request_page(checkpoint);
+  return transport_.receive_page();
+}
+
 RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
                                        std::unique_ptr<WriteScope>& scope) {
   std::vector<std::unique_ptr<PullPage>> held;
   std::unique_ptr<RoundApplier> applier;
   std::size_t held_bytes = 0;
   std::optional<std::vector<std::string>> conflicts;  // asked for where something comes whole
-  transport_.begin_round();
-  fault_point("round_begun");
-  request_page(first_checkpoint);
-  for (bool more = true; more;) {
-    held.push_back(transport_.receive_page());
+  bool ended = false;
+  for (bool more = true, first = true; more; first = false) {
+    held.push_back(first ? receive_first_page(first_checkpoint, ended) : transport_.receive_page());
     const PullRow last = checkpoint_of(*held.back());
     more = last.has_more;
     if (ends_reread(*held.back())) conflicts.emplace();
@@ -259,7 +283,7 @@ RoundResult SyncSession::receive_round(const std::string& first_checkpoint,
       request_page(std::string(last.checkpoint));
     } else {
       if (conflicts) conflicts = transport_.open_conflicts();
-      if (!in_cut_) transport_.end_round();
+      if (!in_cut_ && !ended) transport_.end_round();
     }
     std::size_t bytes = bytes_of(*held.back());
     held_bytes += bytes;

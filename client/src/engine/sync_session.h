@@ -11,9 +11,11 @@
 // Threads: one thread at a time. Errors: objectos::Error and StoreError.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +60,8 @@ struct SessionLimits {
   std::int64_t push_bytes = 4 << 20;
   bool fold = false;
   int initial_connections = 1;
+  // The connection is to hear of commits, from a peer that may be silent for so long.
+  std::optional<std::chrono::milliseconds> listens{};
   std::shared_ptr<const RequestSigner> signer{};  // none: role mode
 };
 
@@ -70,6 +74,11 @@ class SyncSession {
   // hello, then what is asked for, then ack. An invalid checkpoint or a new server history
   // makes it read the replica anew, keeping the queue.
   SyncResult run(bool push, bool pull);
+  // Live: what was committed since the last round, over a connection that run() has made; no hello
+  // and no ack. On class resync it takes a run().
+  SyncResult pull_committed();
+  // Tells the server how far the file is, so that it can forget what is behind.
+  void acknowledge();
   // The end of a clone: the objects that the snapshot left out, by a round, then ack.
   SyncResult pull_what_is_left();
   // hello, a pull round, and in its cut the comparison of the file with the server; then ack.
@@ -99,7 +108,7 @@ class SyncSession {
   RoundResult receive_round(const std::string& checkpoint, std::unique_ptr<WriteScope>& scope);
   std::unique_ptr<RoundApplier> begin_applying(bool more, std::unique_ptr<WriteScope>& scope);
   void request_page(const std::string& checkpoint);
-  void acknowledge();
+  std::unique_ptr<PullPage> receive_first_page(const std::string& checkpoint, bool& ended);
   void enter(Phase phase);
 
   Transport& transport_;
@@ -111,6 +120,7 @@ class SyncSession {
   std::int64_t confirmed_ = 0;  // as they were when it began
   // What else is done in a round's cut, when the file has committed it; empty: nothing.
   std::function<void()> in_cut_;
+  bool expects_one_page_ = false;
   bool mends_missing_ = false;   // by in_cut_
   bool in_place_ = false;        // a round of this session could not be applied beside the tables
   bool schema_changed_ = false;  // the server has another schema than the file

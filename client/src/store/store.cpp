@@ -94,7 +94,7 @@ Store::~Store() {
 void Store::open_file(const std::string& file, int flags) {
   int code = sqlite3_open_v2(file.c_str(), &database_, flags, nullptr);
   if (code != SQLITE_OK) throw_sqlite(database_, code);
-  sqlite3_busy_timeout(database_, 10000);
+  sqlite3_busy_timeout(database_, busy_timeout_ms);
 }
 
 // Nothing is made beside a file before it is known to be ours.

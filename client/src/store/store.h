@@ -30,6 +30,9 @@ class ReplacedTables {
   virtual void complete() = 0;
 };
 
+// How long a statement waits for another program's lock.
+inline constexpr int busy_timeout_ms = 10'000;
+
 class Store : public LocalDatabase {
  public:
   Store() = default;
@@ -68,6 +71,7 @@ class Store : public LocalDatabase {
   void interrupt() const noexcept override;
   int64_t newest_write() const override;
   int64_t data_version() const override;
+  bool is_being_written() const override;
   bool is_current() const override;
   std::vector<QueuedMutation> queue() const override;
   int64_t confirmed() const override;

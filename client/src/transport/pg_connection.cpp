@@ -172,6 +172,7 @@ PGresult* PgConnection::next_result() {
 void PgConnection::drain() noexcept {
   if (!unanswered_) return;
   unanswered_ = false;
+  if (PQpipelineStatus(connection_) != PQ_PIPELINE_OFF) return close();
   while (PGresult* result = next_result()) {
     ExecStatusType status = PQresultStatus(result);
     PQclear(result);
@@ -201,12 +202,16 @@ void PgConnection::flush() {
 void PgConnection::prepare_to_send() {
   busy_ = true;
   check_not_cancelled();
-  if (connection_ == nullptr) {
-    throw Error(ErrorClass::transient, "08003", "There is no connection to the server.", {},
-                default_hint(""));
-  }
+  require_open();
   drain();
   check_not_cancelled();
+  require_open();
+}
+
+void PgConnection::require_open() const {
+  if (connection_ != nullptr) return;
+  throw Error(ErrorClass::transient, "08003", "There is no connection to the server.", {},
+              default_hint(""));
 }
 
 void PgConnection::send(const std::string& sql, std::initializer_list<PgParameter> parameters) {

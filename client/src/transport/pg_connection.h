@@ -13,6 +13,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace objectos {
 
@@ -47,6 +49,24 @@ class PgConnection {
                    const std::string* bytes = nullptr);
   // The answer to a COPY that was sent.
   void receive_copy(const std::function<void(std::string_view)>& on_bytes);
+  // Statements in one round trip, the answer of one of them in binary if that is asked for.
+  struct Step {
+    std::string sql;
+    std::vector<PgParameter> parameters{};
+    bool binary = false;
+  };
+  void send_all(const std::vector<Step>& steps);
+  // The answer to step number `wanted`. After an error the steps behind it were not run.
+  PgResult receive_all(std::size_t wanted);
+  // Reads what has come, without waiting for more, and hands out the notifications' payloads.
+  void take_notifications(const std::function<void(std::string_view)>& on_payload);
+  bool is_open() const noexcept { return connection_ != nullptr; }
+  int socket() const noexcept { return connection_ != nullptr ? PQsocket(connection_) : -1; }
+  // False behind a pooler, which gives a backend to one transaction and then to another client's.
+  bool has_backend(int process_id) const noexcept {
+    return PQbackendPID(connection_) == process_id;
+  }
+  void limit_silence_to(std::chrono::milliseconds silence) noexcept;
   // Best effort, for clean-up: false when it failed.
   bool try_command(const char* sql) noexcept;
   bool over_unix_socket() const noexcept;
@@ -57,6 +77,7 @@ class PgConnection {
 
  private:
   void prepare_to_send();
+  void require_open() const;
   void flush();
   // Waits for the socket, or until cancel(): false, and the connection is closed, since what is
   // still on its way cannot be waited for.

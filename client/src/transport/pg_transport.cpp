@@ -9,12 +9,15 @@
 #include "transport/answer_rows.h"
 #include "transport/conninfo.h"
 #include "transport/frame_messages.h"
+#include "transport/notifications.h"
 #include "transport/pg_connection.h"
 #include "transport/session_login.h"
 
 namespace objectos {
 
 namespace {
+
+const std::string kBeginRound = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 // As bigint takes the 64 bits.
 std::string signed_text(std::uint64_t bits) {
@@ -50,6 +53,7 @@ class PgTransport final : public Transport {
 
   void connect() override {
     if (!connection_.open()) return;
+    notifications_.forget();
     // By the names, through the catalog's caches: a search in pg_proc costs a new backend as much
     // as all that follows.
     PgResult found = connection_.query(
@@ -72,7 +76,10 @@ class PgTransport final : public Transport {
     framed_ = wanted && true_at(found.get(), 0, 1) && connection_.server_speaks_utf8();
   }
 
-  void disconnect() noexcept override { connection_.close(); }
+  void disconnect() noexcept override {
+    connection_.close();
+    notifications_.forget();
+  }
 
   void sign_with(std::shared_ptr<const RequestSigner> signer) override {
     login_.sign_with(std::move(signer));
@@ -140,8 +147,33 @@ class PgTransport final : public Transport {
 
   void receive_ack() override { connection_.receive(); }
 
-  void begin_round() override {
-    connection_.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + login_.second());
+  void begin_round() override { connection_.command(kBeginRound + login_.second()); }
+
+  Notifying listen(const std::string& client_id, std::chrono::milliseconds silence) override {
+    return notifications_.listen(connection_, login_, schema_, client_id, silence);
+  }
+  bool live() const noexcept override { return notifications_.asked() && connection_.is_open(); }
+  Notifying notifying() const override { return notifications_.notifying(); }
+  Notices take_notices() override { return notifications_.take(connection_); }
+  int socket() const noexcept override { return connection_.socket(); }
+
+  void request_only_page(const std::string& client_id, const std::string& checkpoint,
+                         int max_mutations, std::int64_t confirmed) override {
+    if (login_.ends_soon()) act_as(client_id);
+    std::vector<PgConnection::Step> steps = {{kBeginRound}};
+    if (login_.known()) steps.push_back({login_.second().substr(2)});
+    only_page_step_ = steps.size();
+    steps.push_back(
+        {select_page(),
+         {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)},
+         framed_});
+    steps.push_back({"COMMIT"});
+    connection_.send_all(steps);
+  }
+
+  std::unique_ptr<PullPage> receive_only_page() override {
+    PgResult rows = connection_.receive_all(only_page_step_);
+    return framed_ ? page_of_message(frame_in(rows)) : page_of_rows(std::move(rows));
   }
 
   void request_page(const std::string& client_id, const std::string& checkpoint, int max_mutations,
@@ -150,15 +182,12 @@ class PgTransport final : public Transport {
       act_as(client_id);
       connection_.query("SELECT " + login_.first() + "true");
     }
-    const std::string arguments = "($1::text, $2::text, $3::int, $4::bigint)";
     const std::initializer_list<PgParameter> values = {
         client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)};
     if (framed_) {
-      connection_.send_binary("SELECT " + schema_ + "sync_pull_frame" + arguments, values);
+      connection_.send_binary(select_page(), values);
     } else {
-      connection_.send(
-          std::string("SELECT ") + kPageColumns + " FROM " + schema_ + "sync_pull" + arguments,
-          values);
+      connection_.send(select_page(), values);
     }
   }
 
@@ -327,10 +356,16 @@ class PgTransport final : public Transport {
   void check_not_cancelled() const override { connection_.check_not_cancelled(); }
 
  private:
-  std::string receive_frame() {
-    const PgResult result = connection_.receive();
+  static std::string frame_in(const PgResult& result) {
     return open_answer(PQntuples(result.get()) == 1 ? view_at(result.get(), 0, 0)
                                                     : std::string_view());
+  }
+  std::string receive_frame() { return frame_in(connection_.receive()); }
+
+  std::string select_page() const {
+    const std::string arguments = "($1::text, $2::text, $3::int, $4::bigint)";
+    if (framed_) return "SELECT " + schema_ + "sync_pull_frame" + arguments;
+    return std::string("SELECT ") + kPageColumns + " FROM " + schema_ + "sync_pull" + arguments;
   }
 
   PgResult ask(const std::string& what, const std::string& client_id, std::uint64_t seed,
@@ -391,10 +426,12 @@ class PgTransport final : public Transport {
 
   PgConnection connection_;
   SessionLogin login_;
+  Notifications notifications_;
   std::string schema_;
   const Frames frames_;
   bool framed_ = false;  // on this connection
   bool copy_requested_ = false;
+  std::size_t only_page_step_ = 0;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 
@@ -30,9 +32,11 @@ bool is_tcp(int socket) noexcept {
   return address.ss_family == AF_INET || address.ss_family == AF_INET6;
 }
 
-}  // namespace
+struct Limits {
+  int unacknowledged_ms, idle_s, try_s, tries;
+};
 
-void limit_silence(PGconn* connection) noexcept {
+void set_limits(PGconn* connection, const Limits& limits) noexcept {
   const int socket = PQsocket(connection);
   const std::unique_ptr<PQconninfoOption, OptionsFree> options(PQconninfo(connection));
   if (!options || !is_tcp(socket)) return;
@@ -41,20 +45,33 @@ void limit_silence(PGconn* connection) noexcept {
       (void)setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value);
   };
 #ifdef TCP_USER_TIMEOUT
-  set("tcp_user_timeout", TCP_USER_TIMEOUT, kUnacknowledgedMs);
+  set("tcp_user_timeout", TCP_USER_TIMEOUT, limits.unacknowledged_ms);
 #endif
   // Whether they are sent at all is libpq's parameter `keepalives`: they are by default.
 #if defined(TCP_KEEPIDLE)
-  set("keepalives_idle", TCP_KEEPIDLE, kSilentSeconds);
+  set("keepalives_idle", TCP_KEEPIDLE, limits.idle_s);
 #elif defined(TCP_KEEPALIVE)
-  set("keepalives_idle", TCP_KEEPALIVE, kSilentSeconds);
+  set("keepalives_idle", TCP_KEEPALIVE, limits.idle_s);
 #endif
 #ifdef TCP_KEEPINTVL
-  set("keepalives_interval", TCP_KEEPINTVL, kTrySeconds);
+  set("keepalives_interval", TCP_KEEPINTVL, limits.try_s);
 #endif
 #ifdef TCP_KEEPCNT
-  set("keepalives_count", TCP_KEEPCNT, kTries);
+  set("keepalives_count", TCP_KEEPCNT, limits.tries);
 #endif
+}
+
+}  // namespace
+
+void limit_silence(PGconn* connection) noexcept {
+  set_limits(connection, {kUnacknowledgedMs, kSilentSeconds, kTrySeconds, kTries});
+}
+
+// A third of it idle, then two tries; the system counts in whole seconds.
+void limit_silence_of_listener(PGconn* connection, std::chrono::milliseconds silence) noexcept {
+  const auto ms = static_cast<int>(std::clamp<std::int64_t>(silence.count(), 1'000, 3'600'000));
+  const int third = std::max(ms / 3'000, 1);
+  set_limits(connection, {ms, third, third, 2});
 }
 
 }  // namespace objectos

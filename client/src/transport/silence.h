@@ -3,6 +3,8 @@
 
 #include <libpq-fe.h>
 
+#include <chrono>
+
 namespace objectos {
 
 // What was sent and is not acknowledged for so long, or waits for a peer that takes nothing, ends
@@ -18,5 +20,9 @@ inline constexpr int kTries = 3;
 // keepalives and keepalives_*), in the connection string or in a service file, stays. Best effort:
 // a system that knows no such limit has none. Nothing on a unix socket.
 void limit_silence(PGconn* connection) noexcept;
+
+// The same for a connection that listens: a peer that is gone is found within about so long,
+// whether something is under way or not.
+void limit_silence_of_listener(PGconn* connection, std::chrono::milliseconds silence) noexcept;
 
 }  // namespace objectos

@@ -5,6 +5,7 @@
 // Errors: objectos::Error, sorted by the table in engine/error_classes.h.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -90,6 +91,17 @@ struct DigestQuestion {
   std::vector<std::uint64_t> buckets;
 };
 
+// Whether this connection hears of commits: what sync_listen() said, or why it cannot.
+struct Notifying {
+  bool sent = false;
+  std::string reason;  // why not
+};
+
+// What was heard since it was asked last.
+struct Notices {
+  bool commits = false;  // a hint: something was committed
+};
+
 class RequestSigner;
 
 class Transport {
@@ -158,6 +170,23 @@ class Transport {
                                     const std::string& values_json) = 0;
   // JSON text: [{fact, problem, hint}], what sync_status() says is wrong. Operators alone may ask.
   virtual std::string status_problems() = 0;
+  // --- live: to hear of commits (docs/real_time.md)
+  // Asks who sends notifications and listens; a pull that begins afterwards misses none. Nothing to
+  // do on a connection that listens already, unless nobody sent any: then it asks again. `silence`:
+  // how long a peer may be silent before the connection counts as lost.
+  virtual Notifying listen(const std::string& client_id, std::chrono::milliseconds silence) = 0;
+  // listen() was called on the connection that there is now.
+  virtual bool live() const noexcept = 0;
+  virtual Notifying notifying() const = 0;
+  // Never waits for news. Throws when the connection is lost.
+  virtual Notices take_notices() = 0;
+  // Readable when there may be notices, or the connection is lost; -1: there is none.
+  virtual int socket() const noexcept = 0;
+  // begin_round(), request_page() and end_round() in one round trip, for a round that is expected
+  // to be of one page. With more to come, the page is to be thrown away.
+  virtual void request_only_page(const std::string& client_id, const std::string& checkpoint,
+                                 int max_mutations, std::int64_t confirmed) = 0;
+  virtual std::unique_ptr<PullPage> receive_only_page() = 0;
   // Makes the running and every later call fail with class transient, code "cancelled", until
   // allow() is called.
   virtual void cancel() noexcept = 0;

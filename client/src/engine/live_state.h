@@ -1,0 +1,42 @@
+// What the live loop knows between two exchanges. The loop's thread alone uses it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "engine/pull_pacer.h"
+#include "store/file_signal.h"
+
+namespace objectos {
+
+// What is to be done, on a connection that is live.
+struct LiveWork {
+  bool pull = false;
+  bool ask = false;  // again, who sends notifications
+  bool acknowledge = false;
+};
+
+struct LiveState {
+  using Time = std::optional<std::chrono::steady_clock::time_point>;
+  explicit LiveState(std::chrono::milliseconds burst_pause) : pacer(burst_pause) {}
+
+  // At the loop's begin, and when the connection is not what it was.
+  void begin_anew() {
+    whole = true;
+    commits = just_pulled = false;
+    ask_at.reset();
+    acknowledge_at.reset();
+  }
+
+  PullPacer pacer;
+  FileSignal file;
+  bool whole = true;     // a whole sync is wanted: push, pull, acknowledge
+  bool commits = false;  // the server told of some
+  bool just_pulled = false;
+  Time look_at;  // at the file, for edits to send
+  std::chrono::steady_clock::duration look_pause{};
+  Time ask_at;          // while it polls
+  Time acknowledge_at;  // what was pulled
+};
+
+}  // namespace objectos
