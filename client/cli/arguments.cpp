@@ -24,6 +24,7 @@ void check(const Arguments& arguments) {
   }
   frames_of(arguments);
   connections_of(arguments);
+  interval_of(arguments);
 }
 
 }  // namespace
@@ -78,6 +79,15 @@ int connections_of(const Arguments& arguments) {
   if (text.size() != 1 || text[0] < '1' || text[0] > '8')
     refuse("--connections takes a number from 1 to 8.");
   return text[0] - '0';
+}
+
+std::optional<std::chrono::seconds> interval_of(const Arguments& arguments) {
+  if (!arguments.has("--interval")) return std::nullopt;
+  const std::string text = arguments.value("--interval");
+  const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+  const long seconds = digits && text.size() <= 5 ? std::stol("0" + text) : 0;
+  if (seconds < 1 || seconds > 86'400) refuse("--interval takes seconds, 1 to 86400.");
+  return std::chrono::seconds(seconds);
 }
 
 }  // namespace objectos::cli

@@ -1,7 +1,9 @@
 // The command line: one verb, its operands, and options that may stand anywhere.
 #pragma once
 
+#include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,5 +30,7 @@ Arguments parse_arguments(int argc, char** argv);
 Frames frames_of(const Arguments& arguments);
 // The value of --connections.
 int connections_of(const Arguments& arguments);
+// The value of --interval; empty: it was not given.
+std::optional<std::chrono::seconds> interval_of(const Arguments& arguments);
 
 }  // namespace objectos::cli

@@ -222,6 +222,10 @@ int run_command(const Arguments& arguments, Output& output) {
   options.server = verb == "clone" ? arguments.operands[0] : arguments.value("--server");
   options.frames = frames_of(arguments);
   options.initial_connections = connections_of(arguments);
+  if (const auto interval = interval_of(arguments)) {
+    options.live = false;
+    options.timing.interval = *interval;
+  }
   options.key_file = arguments.value("--key-file");
   const char* const key_file = std::getenv("OBJECTOS_KEY_FILE");
   if (options.key_file.empty() && key_file != nullptr) options.key_file = key_file;

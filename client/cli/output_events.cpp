@@ -43,10 +43,12 @@ void Output::event(const Conflict& conflict) {
             << "  " << conflict.conflict_id << std::endl;
 }
 
-// For people only what they would do something about: online or not, and why.
+// For people only what they would do something about: online or not, how, and why.
 void Output::event(const Status& status) {
   if (json_) return print_event("status", to_json(status));
   std::string line = status.online ? "online" : "offline";
+  if (status.online && status.live == Live::listening) line += ", listening";
+  if (status.online && status.live == Live::polling) line += ", polling: " + status.live_reason;
   if (status.last_error) line += ": " + *status.last_error;
   if (line == told_) return;
   told_ = line;

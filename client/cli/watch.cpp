@@ -10,13 +10,16 @@ namespace objectos::cli {
 
 namespace {
 
-// Blocked before any thread begins, so that sigtimedwait() alone takes them.
-sigset_t end_signals() {
+constexpr int kLoopEnded = SIGUSR1;  // this process's own word to itself
+
+// Blocked before any thread begins, so that sigwait() alone takes them.
+sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGHUP);
+  sigaddset(&set, kLoopEnded);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return set;
 }
@@ -24,16 +27,20 @@ sigset_t end_signals() {
 }  // namespace
 
 int watch_file(const Arguments&, SyncEngine& engine, Output& output) {
-  const sigset_t ending = end_signals();
+  const sigset_t awaited = awaited_signals();
+  const pthread_t self = pthread_self();
   engine.status();  // a file that is none is an error at once
   auto changes = engine.on_change("", [&](const Change& change) { output.event(change); });
   auto verdicts = engine.on_verdict([&](const Verdict& verdict) { output.event(verdict); });
   auto rejected = engine.on_rejection([&](const RejectedMutation& r) { output.event(r); });
   auto conflicts = engine.on_conflict([&](const Conflict& conflict) { output.event(conflict); });
-  auto statuses = engine.on_status([&](const Status& status) { output.event(status); });
+  auto statuses = engine.on_status([&](const Status& status) {
+    output.event(status);
+    if (status.phase == Phase::stopped) pthread_kill(self, kLoopEnded);
+  });
   engine.start();
-  const timespec second{1, 0};
-  while (sigtimedwait(&ending, nullptr, &second) <= 0) {
+  int signal = 0;
+  while (sigwait(&awaited, &signal) == 0 && signal == kLoopEnded) {
     if (engine.status().phase != Phase::stopped) continue;
     // The loop ends on what a person must mend. Once more, for its error with detail and hint.
     engine.sync_now();

@@ -42,3 +42,22 @@ TEST_CASE("one connection checkpoints the WAL, the engine's; every commit waits 
   run_sql(engine.database(), "DELETE FROM notes WHERE id < '1'");
   CHECK(size() > before);
 }
+
+TEST_CASE("commits wait for the disk again after a time in which they did not") {
+  File file(schema({object_schema("notes", {"id"}, {{"id"}, {"body"}})}));
+  file.db.reset();
+  Store engine;
+  engine.connect(file.path, LocalDatabase::Mode::engine, false);
+  engine.make_durable();
+  engine.wait_for_disk(false);
+  CHECK(pragma_of(engine.database(), "synchronous") == 1);  // NORMAL
+  run_sql(engine.database(), "INSERT INTO notes(id) VALUES ('1')");
+  engine.wait_for_disk(true);
+  CHECK(pragma_of(engine.database(), "synchronous") == 2);
+  engine.make_durable();
+  std::filesystem::rename(file.path + "-wal", file.path + "-elsewhere");
+  engine.make_durable();  // nothing is left to do
+  engine.wait_for_disk(false);
+  engine.make_durable();  // no log: it was moved into the file, which syncs it
+  std::filesystem::rename(file.path + "-elsewhere", file.path + "-wal");
+}

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <functional>
 #include <thread>
 
 #include "objectos/error.h"
@@ -123,4 +124,44 @@ TEST_CASE("behind a pooler in transaction mode nobody inherits another user's lo
   CHECK(backend() == pid);  // it was one backend all the time
   CHECK(world.server.exec("SELECT count(*) FROM diary WHERE owner <> _modified_by") == "0");
   PQfinish(beside);
+}
+
+// LISTEN on a backend that is somebody else's the next moment: nothing of it comes back.
+TEST_CASE("behind a pooler a live engine knows that it hears of nothing, and asks") {
+  SignedWorld world;
+  Pooler pooler(world);
+  Options options = world.options("phone", world.key_file("ada").first);
+  options.server = pooler.conninfo(world);
+  options.timing.live_poll_interval = std::chrono::milliseconds(50);
+  SyncEngine engine(options);
+  engine.clone();
+  engine.start();
+  REQUIRE(engine.wait_until_synced(std::chrono::seconds(20)));
+  const auto comes_true = [](const std::function<bool()>& condition) {
+    for (int i = 0; i < 2'000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  CHECK(comes_true([&] { return engine.status().live == Live::polling; }));
+  CHECK(engine.status().live_reason.find("pooler") != std::string::npos);
+  world.server.exec("INSERT INTO diary (id, owner) VALUES ('by psql', 'ada')");
+  CHECK(comes_true([&] { return ids(options.database) == "by psql"; }));
+  local(options.database, "INSERT INTO diary (id, owner) VALUES ('mine', 'ada')");
+  CHECK(comes_true(
+      [&] { return world.server.exec("SELECT count(*) FROM diary WHERE id = 'mine'") == "1"; }));
+}
+
+TEST_CASE("in signed mode a live engine hears of its user's records alone") {
+  SignedWorld world;
+  Options options = world.options("phone", world.key_file("ada").first);
+  SyncEngine engine(options);
+  engine.clone();
+  engine.start();
+  REQUIRE(engine.wait_until_synced(std::chrono::seconds(20)));
+  world.server.exec("INSERT INTO diary (id, owner) VALUES ('b', 'bob'), ('a', 'ada')");
+  for (int i = 0; i < 2'000 && ids(options.database).empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(ids(options.database) == "a");
 }

@@ -56,9 +56,14 @@ int socket_to(int port) {
 }
 
 // alive, idle, interval, count of the keepalives; the time for what is not acknowledged.
-std::string limits_of(const objectos::Options& options) {
+std::string limits_of(const objectos::Options& options, bool live = false) {
   SyncEngine engine(options);
-  engine.pull_now();
+  if (live) {
+    engine.start();
+    REQUIRE(engine.wait_until_synced(std::chrono::seconds(20)));
+  } else {
+    engine.pull_now();
+  }
   const int socket = socket_to(port_of(options.server));
   REQUIRE(socket >= 0);
   std::string text = std::to_string(number_of(socket, SOL_SOCKET, SO_KEEPALIVE));
@@ -79,4 +84,14 @@ TEST_CASE("a connection over a network has limits for silence, and the user's ow
   setenv("PGSERVICEFILE", services.c_str(), 1);
   CHECK(limits_of(world.through("service=far")) == "1 30 5 3 2500");
   unsetenv("PGSERVICEFILE");
+}
+
+TEST_CASE("a connection that listens finds a dead peer within the silence that is set") {
+  World world;
+  objectos::Options options = world.through("");
+  CHECK(limits_of(options, true) == "1 5 5 2 15000");
+  options.timing.live_silence = std::chrono::seconds(6);
+  CHECK(limits_of(options, true) == "1 2 2 2 6000");
+  options.server = world.through("tcp_user_timeout=1500 keepalives_idle=77").server;
+  CHECK(limits_of(options, true) == "1 77 2 2 1500");
 }

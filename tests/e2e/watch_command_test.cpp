@@ -45,6 +45,32 @@ TEST_CASE("the watch command prints the changes of both sides until it is interr
   CHECK(command("watch " + shell_quoted(world.directory.file("none.db"))).code == 5);
 }
 
+TEST_CASE("watch is live; with --interval it syncs now and then, and listens to nothing") {
+  Synced world;
+  world.server.exec(
+      "CREATE TABLE contacts (id text PRIMARY KEY, name text); SELECT sync_enable('contacts');"
+      "INSERT INTO contacts VALUES ('1', 'A.')");
+  REQUIRE(world.clone().code == 0);
+  for (const std::string options : {"", "--interval 1"}) {
+    CAPTURE(options);
+    const std::string printed = world.directory.file("printed" + options);
+    std::thread watching([&] {
+      const Ended ended =
+          command("watch " + world.file + " --json " + options + " > " + shell_quoted(printed), {},
+                  "echo $$ > " + shell_quoted(printed + ".pid") + "; ");
+      CHECK(ended.code == 0);
+    });
+    CHECK(comes(printed, std::string("\"live\":\"") + (options.empty() ? "listening" : "off")));
+    CHECK(comes(printed, "\"phase\":\"waiting\""));
+    world.server.exec("UPDATE contacts SET name = 'news " + options + "'");
+    CHECK(comes(printed, "news " + options));
+    CHECK(shell("kill -TERM $(cat " + shell_quoted(printed + ".pid") + ")").code == 0);
+    watching.join();
+  }
+  for (const std::string wrong : {"0", "x", "86401", "-1", "1.5"})
+    CHECK(command("watch " + world.file + " --interval " + wrong).code == 1);
+}
+
 // The database is not there under its name, or is again; nobody stays connected.
 void rename_database(Server& server, bool away) {
   const std::string conninfo = server.conninfo();

@@ -150,12 +150,20 @@ bool SyncEngine::Impl::hear(int& socket) {
       state.ask_at = Clock::now() + options_.timing.live_poll_interval;
     return true;
   } catch (const Error& error) {
-    work.unlock();
     state.begin_anew();
+    work.unlock();
+    {
+      std::lock_guard lock(state_mutex_);
+      if (stopping_) return true;  // stop() cut it off
+    }
     log(LogLevel::warning, error.message());
     note_result(&error);
-    return false;
+  } catch (const std::exception& error) {  // bad_alloc
+    state.begin_anew();
+    work.unlock();
+    log(LogLevel::error, error.what());
   }
+  return false;
 }
 
 // What is written from now on wakes the loop, or, where the system has nothing for that, the loop

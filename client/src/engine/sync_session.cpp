@@ -107,6 +107,17 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
 }
 
 SyncResult SyncSession::pull_committed() {
+  struct Unhurried {
+    LocalDatabase& database;
+    explicit Unhurried(LocalDatabase& of) : database(of) { of.wait_for_disk(false); }
+    ~Unhurried() {
+      try {
+        database.wait_for_disk(true);
+      } catch (const StoreError&) {  // it cannot fail on an open file
+      }
+    }
+  };
+  const Unhurried unhurried(database_);
   SyncResult result;
   expects_one_page_ = true;
   enter(Phase::pulling);
@@ -356,6 +367,7 @@ std::string ack_message(const SyncState& state) {
 void SyncSession::acknowledge() {
   enter(Phase::acknowledging);
   fault_point("ack_before");
+  database_.make_durable();
   transport_.request_ack(ack_message(database_.state()));
   transport_.receive_ack();
   fault_point("ack_after");

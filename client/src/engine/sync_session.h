@@ -75,7 +75,8 @@ class SyncSession {
   // makes it read the replica anew, keeping the queue.
   SyncResult run(bool push, bool pull);
   // Live: what was committed since the last round, over a connection that run() has made; no hello
-  // and no ack. On class resync it takes a run().
+  // and no ack. The file shows it at once and has it on the disk with the next acknowledge(). On
+  // class resync it takes a run().
   SyncResult pull_committed();
   // Tells the server how far the file is, so that it can forget what is behind.
   void acknowledge();

@@ -129,6 +129,11 @@ class LocalDatabase {
   // beside it, in short transactions, so that other programs can write all the while; the round's
   // own transaction is short, too (staged_table.h). Its tables are tidied away by tidy().
   virtual std::unique_ptr<RoundApplier> begin_long_round(LongRoundWays ways) = 0;
+  // Off: commits do not wait for the disk. A crash of the machine may take back the last of them,
+  // as a whole, the newest first; one of the process takes back nothing. A commit that waits brings
+  // those before it to the disk, too, so does make_durable().
+  virtual void wait_for_disk(bool wait) = 0;
+  virtual void make_durable() = 0;
   // Takes away what long rounds leave: replaced tables, and what a crash has interrupted.
   virtual void tidy() = 0;
 

@@ -70,6 +70,8 @@ class Store : public LocalDatabase {
   void check_query(const std::string& sql, const std::vector<Value>& parameters) const override;
   void interrupt() const noexcept override;
   int64_t newest_write() const override;
+  void wait_for_disk(bool wait) override;
+  void make_durable() override;
   int64_t data_version() const override;
   bool is_being_written() const override;
   bool is_current() const override;
@@ -180,6 +182,7 @@ class Store : public LocalDatabase {
   void serve();
   sqlite3* database_ = nullptr;
   std::string path_;
+  bool on_disk_ = true;  // all that this object has committed
   bool beside_ = false;  // database_ is path_ + "-cloning"
   bool bulk_ = false;
   std::optional<EngineLock> lock_;  // let go when the database is closed

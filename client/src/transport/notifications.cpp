@@ -85,7 +85,8 @@ const Notifying& Notifications::listen(PgConnection& connection, const SessionLo
 
 Notices Notifications::take(PgConnection& connection) {
   Notices notices;
-  connection.take_notifications([&](std::string_view payload) {
+  connection.take_notifications([&](std::string_view channel, std::string_view payload) {
+    if (channel != channel_) return;
     notices.commits = true;
     if (payload != kNobody) return;
     notifying_ = {false, "The server can start no worker that sends notifications."};

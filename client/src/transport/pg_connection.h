@@ -58,8 +58,10 @@ class PgConnection {
   void send_all(const std::vector<Step>& steps);
   // The answer to step number `wanted`. After an error the steps behind it were not run.
   PgResult receive_all(std::size_t wanted);
-  // Reads what has come, without waiting for more, and hands out the notifications' payloads.
-  void take_notifications(const std::function<void(std::string_view)>& on_payload);
+  // Reads what has come, without waiting for more, and hands out each notification: its channel and
+  // its payload.
+  void take_notifications(
+      const std::function<void(std::string_view, std::string_view)>& on_notification);
   bool is_open() const noexcept { return connection_ != nullptr; }
   int socket() const noexcept { return connection_ != nullptr ? PQsocket(connection_) : -1; }
   // False behind a pooler, which gives a backend to one transaction and then to another client's.

@@ -49,7 +49,8 @@ PgResult PgConnection::receive_all(std::size_t wanted) {
   return kept;
 }
 
-void PgConnection::take_notifications(const std::function<void(std::string_view)>& on_payload) {
+void PgConnection::take_notifications(
+    const std::function<void(std::string_view, std::string_view)>& on_notification) {
   check_not_cancelled();
   require_open();
   drain();  // an answer that nobody waited for stands before what came after it
@@ -58,7 +59,7 @@ void PgConnection::take_notifications(const std::function<void(std::string_view)
   const bool well = PQconsumeInput(connection_) != 0;
   while (PGnotify* notification = PQnotifies(connection_)) {
     const std::unique_ptr<PGnotify, void (*)(void*)> owner(notification, PQfreemem);
-    on_payload(notification->extra);
+    on_notification(notification->relname, notification->extra);
   }
   if (!well || PQstatus(connection_) != CONNECTION_OK)
     throw_connection_error("keep the connection to");
