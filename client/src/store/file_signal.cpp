@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #ifdef __linux__
 #include <sys/inotify.h>
@@ -20,7 +22,16 @@ void FileSignal::disarm() noexcept {
 
 namespace {
 
-constexpr std::uint32_t kElsewhere = IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF;
+constexpr std::uint32_t kElsewhere = IN_MOVE_SELF | IN_DELETE_SELF;
+
+struct Watched {
+  const char* suffix;
+  std::uint32_t events;
+};
+// The file's number of names changes when another one takes its name. Whoever opens the log as root
+// changes its owner, which means nothing.
+constexpr Watched kWatched[] = {{"", IN_MODIFY | IN_ATTRIB | kElsewhere},
+                                {"-wal", IN_MODIFY | kElsewhere}};
 
 }  // namespace
 
@@ -29,15 +40,15 @@ bool FileSignal::arm(const std::string& path) noexcept {
   if (std::getenv("OBJECTOS_NO_FILE_SIGNAL") != nullptr) return false;
   descriptor_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (descriptor_ < 0) return false;
-  for (const char* suffix : {"", "-wal"}) {
+  for (const auto& [suffix, events] : kWatched) {
     std::string name;
     try {
       name = path + suffix;
-    } catch (...) {
+    } catch (const std::bad_alloc&) {
       disarm();
       return false;
     }
-    if (::inotify_add_watch(descriptor_, name.c_str(), IN_MODIFY | kElsewhere) >= 0) continue;
+    if (::inotify_add_watch(descriptor_, name.c_str(), events) >= 0) continue;
     disarm();
     return false;
   }
@@ -53,7 +64,7 @@ bool FileSignal::take() noexcept {
     for (ssize_t at = 0; at < got;) {
       inotify_event event;
       std::memcpy(&event, bytes + at, sizeof event);
-      elsewhere |= (event.mask & (kElsewhere | IN_IGNORED | IN_UNMOUNT)) != 0;
+      elsewhere |= (event.mask & (kElsewhere | IN_ATTRIB | IN_IGNORED | IN_UNMOUNT)) != 0;
       at += static_cast<ssize_t>(sizeof event + event.len);
     }
   }
