@@ -103,7 +103,7 @@ if [[ " ${suites[*]} " == *" threads "* ]]; then
   built tsan "$links $common" "$links" build/test-client build/test-e2e build/objectos-sync
   run client tsan -sf='*dispatcher*,*own_writes*,*durability*'
   run e2e tsan -tse=torture '-tce=*5 s*,*fault point*,*killed*,*no more memory*' \
-    -sf='*/engine_test*,*engine_life*,*parallel_sync*,*listener*,*live_query*,*resolver*,*bad_network*,*watch_command*,*fork_test*,*verify_test*,*undo*,*queue*'
+    -sf='*/engine_test*,*engine_life*,*parallel_sync*,*listener*,*live_query*,*resolver*,*bad_network*,*watch_command*,*presence*,*fork_test*,*verify_test*,*undo*,*queue*'
 fi
 
 [ ${#failed[@]} -eq 0 ] || { echo "check-sanitizers: failed: ${failed[*]}" >&2; exit 1; }

@@ -198,6 +198,7 @@ constexpr Command kCommands[] = {
     {"push", push},
     {"pull", pull},
     {"watch", watch_file},
+    {"presence", be_present},
     {"status", status},
     {"pending", pending},
     {"conflicts", conflicts},

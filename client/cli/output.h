@@ -6,6 +6,7 @@
 
 #include "objectos/error.h"
 #include "objectos/local_writes.h"
+#include "objectos/presence.h"
 #include "objectos/types.h"
 #include "objectos/verify.h"
 
@@ -37,6 +38,7 @@ class Output {
   void event(const RejectedMutation& rejected);
   void event(const Conflict& conflict);
   void event(const Status& status);
+  void event(const PresenceEvent& event);
   void verdict(const Verdict& verdict);
   void findings(const std::vector<Finding>& list);
   void subscription(const std::string& json);  // empty: everything

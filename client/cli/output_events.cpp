@@ -1,4 +1,4 @@
-// What `watch` prints.
+// What `watch` and `presence` print.
 #include <iostream>
 
 #include "engine/public_json.h"
@@ -53,6 +53,20 @@ void Output::event(const Status& status) {
   if (line == told_) return;
   told_ = line;
   std::cout << colour(status.online ? "32" : "33", line) << std::endl;
+}
+
+void Output::event(const PresenceEvent& event) {
+  if (json_) return print_event("presence", to_json(event));
+  const std::string kind = presence_kind_name(event.kind);
+  const bool bad = event.kind == PresenceKind::offline || event.kind == PresenceKind::refused;
+  std::cout << colour(bad ? "33" : "36", kind);
+  if (!event.user_id.empty()) std::cout << "  " << event.user_id << ' ' << event.client_id;
+  if (!event.payload.empty()) std::cout << "  " << event.payload;
+  if (!event.error.empty()) std::cout << ": " << event.error;
+  std::cout << '\n';
+  for (const PresentClient& client : event.present)
+    std::cout << "  " << client.user_id << ' ' << client.client_id << "  " << client.state << '\n';
+  std::cout.flush();
 }
 
 }  // namespace objectos::cli

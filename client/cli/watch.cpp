@@ -3,6 +3,9 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <mutex>
+#include <string>
+
 #include "exit_codes.h"
 #include "objectos/sync_engine.h"
 
@@ -10,7 +13,7 @@ namespace objectos::cli {
 
 namespace {
 
-constexpr int kLoopEnded = SIGUSR1;  // this process's own word to itself
+constexpr int kLoopEnded = SIGUSR1;  // this process's own word to itself, or: refused
 
 // Blocked before any thread begins, so that sigwait() alone takes them.
 sigset_t awaited_signals() {
@@ -47,6 +50,28 @@ int watch_file(const Arguments&, SyncEngine& engine, Output& output) {
     engine.start();
   }
   engine.stop();
+  return kOk;
+}
+
+int be_present(const Arguments& arguments, SyncEngine& engine, Output& output) {
+  const sigset_t awaited = awaited_signals();
+  const pthread_t self = pthread_self();
+  engine.status();  // a file that is none is an error at once
+  std::mutex mutex;
+  std::string refusal;
+  const std::string state = arguments.value("--state");
+  Presence presence = engine.presence(arguments.operands[1], state.empty() ? "{}" : state,
+                                      [&](const PresenceEvent& event) {
+                                        output.event(event);
+                                        if (event.kind != PresenceKind::refused) return;
+                                        std::lock_guard lock(mutex);
+                                        refusal = event.error;
+                                        pthread_kill(self, kLoopEnded);
+                                      });
+  int signal = 0;
+  sigwait(&awaited, &signal);
+  std::lock_guard lock(mutex);
+  if (!refusal.empty()) throw Error(ErrorClass::usage, "refused", refusal);
   return kOk;
 }
 

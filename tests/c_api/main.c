@@ -40,6 +40,10 @@ static void note_change(void *user, const char *event) {
   if (says(event, "\"object\":\"contacts\"")) ++*(int *)user;
 }
 
+static void note_presence(void *user, const char *event) {
+  if (says(event, "\"kind\":\"listed\"") && says(event, "\"state\":{\"cursor\":1}}]")) ++*(int *)user;
+}
+
 /* The quoted text as a JSON string; paths and conninfos of tests hold no quotes. */
 static char *options_for(const char *server, const char *file) {
   static char text[2000];
@@ -138,6 +142,29 @@ static void device(const char *server, const char *file) {
         "with nothing to redo there is an error by name");
   objectos_error_free(error);
   error = NULL;
+  int listed = 0;
+  objectos_presence *presence = objectos_presence_join(engine, "contacts/1", "{\"cursor\":1}",
+                                                       note_presence, &listed, &error);
+  check(presence != NULL, "a channel is joined");
+  for (int i = 0; i < 200; i++) {
+    must(objectos_presence_list(presence, &text, &error), error, "who is there is told");
+    if (strcmp(text, "[]") != 0) break;
+    objectos_free(text);
+    if (system("sleep 0.05") != 0) break;
+  }
+  check(says(text, "\"user_id\":"), "this client is there");
+  objectos_free(text);
+  must(objectos_drain(engine, 20000, NULL, &error), error, "events are told");
+  check(listed == 1, "and is listed");
+  must(objectos_presence_update(presence, "[2]", &error), error, "its state changes");
+  check(objectos_presence_update(presence, "[", &error) == OBJECTOS_USAGE, "what is no JSON is not");
+  objectos_error_free(error);
+  error = NULL;
+  must(objectos_broadcast(engine, "contacts", "\"hello\"", &error), error, "a broadcast is sent");
+  check(objectos_broadcast(engine, NULL, "1", &error) == OBJECTOS_USAGE, "not without a channel");
+  objectos_error_free(error);
+  error = NULL;
+  objectos_presence_leave(presence);
   int watched = 0;
   objectos_subscription *query =
       objectos_watch(engine, "SELECT id, name FROM contacts WHERE name <> ?1", "[\"nobody\"]",

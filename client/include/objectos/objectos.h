@@ -22,6 +22,7 @@ extern "C" {
 typedef struct objectos_engine objectos_engine;
 typedef struct objectos_error objectos_error;
 typedef struct objectos_subscription objectos_subscription;
+typedef struct objectos_presence objectos_presence;
 
 /* What can be done about an error; objectos/error.h says more. */
 enum objectos_error_class {
@@ -172,6 +173,24 @@ int objectos_drain(objectos_engine* engine, int timeout_ms, int* done, objectos_
 
 /* Ends a subscription and gives it back; the callback is not called again. NULL is fine. */
 void objectos_unsubscribe(objectos_subscription* subscription);
+
+/* Joins a channel, "contacts" or "contacts/42", over a connection of its own, and is in it until
+ * objectos_presence_leave(). Returns at once; `callback` gets {kind, channel, client_id, user_id,
+ * payload, present: [{client_id, user_id, state}], error}: docs/real_time.md lists the kinds.
+ * `state`: JSON that the others see, NULL for {}. NULL on error. */
+objectos_presence* objectos_presence_join(objectos_engine* engine, const char* channel,
+                                          const char* state, objectos_callback callback, void* user,
+                                          objectos_error** error);
+int objectos_presence_update(objectos_presence* presence, const char* state,
+                             objectos_error** error);
+/* `*list`: [{client_id, user_id, state}] of all who are there; [] while offline. */
+int objectos_presence_list(objectos_presence* presence, char** list, objectos_error** error);
+/* Leaves and gives it back; the callback is not called again. NULL is fine. Before or after
+ * objectos_close(). */
+void objectos_presence_leave(objectos_presence* presence);
+/* Says something small, JSON, to all in a channel; not stored. */
+int objectos_broadcast(objectos_engine* engine, const char* channel, const char* payload,
+                       objectos_error** error);
 
 #ifdef __cplusplus
 }

@@ -25,6 +25,7 @@
 #include "objectos/error.h"
 #include "objectos/live_query.h"
 #include "objectos/local_writes.h"
+#include "objectos/presence.h"
 #include "objectos/resolver.h"
 #include "objectos/signing.h"
 #include "objectos/types.h"
@@ -292,6 +293,17 @@ class SyncEngine {
   // the row changed meanwhile: then it is asked again. A throw counts as `later`. Open conflicts
   // are in the file, so a new engine asks again.
   [[nodiscard]] Subscription set_resolver(const std::string& object, Resolver resolver);
+
+  // --- presence and broadcasts (docs/real_time.md)
+  // Joins a channel, an object ("notes") or a record ("notes/5", its id as in the file), and is in
+  // it as long as the handle and the engine live, over a connection of its own: it needs no
+  // start(), and waits for no sync. Returns at once; the callback gets `listed` when it is in, then
+  // what others do. `state`: JSON that the others see. stop() leaves; start(), or another channel,
+  // joins again.
+  [[nodiscard]] Presence presence(const std::string& channel, const std::string& state,
+                                  std::function<void(const PresenceEvent&)> callback);
+  // Says something small, JSON, to all in a channel without being in it. As Presence::broadcast().
+  void broadcast(const std::string& channel, const std::string& payload);
 
  private:
   class Impl;

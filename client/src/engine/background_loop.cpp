@@ -11,6 +11,7 @@ namespace objectos {
 // The joins happen without state_mutex_: the loop takes it on its way out.
 void SyncEngine::Impl::start() {
   ensure_watched();
+  if (const auto presence = known_presence_hub()) presence->start();
   // From a callback on the loop's own thread: it runs already.
   if (loop_thread_.load() == std::this_thread::get_id()) return;
   std::lock_guard lifecycle(lifecycle_mutex_);
@@ -28,6 +29,7 @@ void SyncEngine::Impl::start() {
 }
 
 void SyncEngine::Impl::stop() {
+  if (const auto presence = known_presence_hub()) presence->stop();
   {
     std::lock_guard lock(state_mutex_);
     stopping_ = true;

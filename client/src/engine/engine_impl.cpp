@@ -76,6 +76,7 @@ SyncEngine::Impl::Impl(Options options)
 }
 
 SyncEngine::Impl::~Impl() {
+  if (const auto presence = known_presence_hub()) presence->close();
   stop();
   if (loop_.joinable()) loop_.join();
   stop_watching();

@@ -24,6 +24,7 @@
 #include "engine/listeners.h"
 #include "engine/live_queries.h"
 #include "engine/live_state.h"
+#include "engine/presence_hub.h"
 #include "engine/progress_estimate.h"
 #include "engine/sync_session.h"
 #include "engine/wake_signal.h"
@@ -75,6 +76,7 @@ class SyncEngine::Impl {
                      std::function<void(const QueryChange&)> callback);
   Subscription set_resolver(const std::string& object, Resolver resolver);
   Dispatcher& dispatcher() { return dispatcher_; }
+  PresenceHub& presence_hub();
 
   Listeners<Progress> progress_listeners;
   Listeners<Conflict> conflict_listeners;
@@ -136,6 +138,8 @@ class SyncEngine::Impl {
   void leave_live();
   void set_live(Live live, const std::string& reason = {});
   void log(LogLevel level, const std::string& text) const;
+  std::unique_ptr<PresenceConnection> presence_connection() const;
+  std::shared_ptr<PresenceHub> known_presence_hub();
 
   Options options_;
   std::mutex work_mutex_;
@@ -167,6 +171,9 @@ class SyncEngine::Impl {
   std::mutex watch_mutex_;  // guards the pointer; its use is the watch thread's
   std::shared_ptr<LocalDatabase> watched_;
   std::int64_t seen_version_ = -1;  // of watched_
+
+  std::mutex presence_mutex_;  // guards the pointer
+  std::shared_ptr<PresenceHub> presence_;
 
   std::mutex state_mutex_;
   std::condition_variable wake_;

@@ -40,6 +40,15 @@ std::string checked_subscription(const std::string& text) {
   }
 }
 
+void check_json(const std::string& text, const char* what) {
+  try {
+    (void)parse_json(text);
+  } catch (const ProtocolError& error) {
+    throw Error(ErrorClass::usage, "bad_json", std::string("The ") + what + " is no JSON.",
+                error.what());
+  }
+}
+
 void check_text(const std::string& text, const char* what) {
   if (is_valid_utf8(text)) return;
   throw Error(ErrorClass::usage, "bad_text",

@@ -17,6 +17,9 @@ void check_values(const std::string& text);
 // where it is no JSON.
 std::string checked_subscription(const std::string& text);
 
+// The text is JSON: `what` it is: "state". Error code "bad_json".
+void check_json(const std::string& text, const char* what);
+
 // The text is UTF-8. `what` it is: "record". Error code "bad_text".
 void check_text(const std::string& text, const char* what);
 

@@ -8,6 +8,7 @@
 #include "objectos/error.h"
 #include "objectos/live_query.h"
 #include "objectos/local_writes.h"
+#include "objectos/presence.h"
 #include "objectos/resolver.h"
 #include "objectos/types.h"
 #include "objectos/verify.h"
@@ -38,6 +39,8 @@ Json to_json(const ConflictQuestion& question);
 Json to_json(const Value& value);
 Json to_json(const ChangedRow& row);
 Json to_json(const QueryChange& change);
+Json to_json(const PresentClient& client);
+Json to_json(const PresenceEvent& event);
 Json to_json(const RecordDifference& difference);
 Json to_json(const ObjectVerification& object);
 Json to_json(const VerifyReport& report);

@@ -1,4 +1,4 @@
-// Live queries and conflict questions as JSON.
+// Live queries, conflict questions and presence as JSON.
 #include <cmath>
 #include <cstdio>
 
@@ -81,6 +81,26 @@ Json to_json(const QueryChange& change) {
   json.set("removed", to_json(change.removed));
   json.set("changed", to_json(change.changed));
   json.set("error", text_or_null(change.error));
+  return json;
+}
+
+Json to_json(const PresentClient& client) {
+  Json json = Json::object();
+  json.set("client_id", Json::string(client.client_id));
+  json.set("user_id", Json::string(client.user_id));
+  json.set("state", embedded_json(client.state));
+  return json;
+}
+
+Json to_json(const PresenceEvent& event) {
+  Json json = Json::object();
+  json.set("kind", Json::string(presence_kind_name(event.kind)));
+  json.set("channel", Json::string(event.channel));
+  json.set("client_id", text_or_null(event.client_id));
+  json.set("user_id", text_or_null(event.user_id));
+  json.set("payload", embedded_json(event.payload));
+  json.set("present", to_json(event.present));
+  json.set("error", text_or_null(event.error));
   return json;
 }
 
