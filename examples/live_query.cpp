@@ -37,7 +37,6 @@ int main(int argc, char** argv) {
   }
   try {
     objectos::Options options{.database = argv[2], .server = argv[1]};
-    options.timing.interval = std::chrono::seconds(1);  // how often the server is asked
     objectos::SyncEngine engine(options);
     if (!std::filesystem::exists(options.database)) engine.clone();
 
@@ -45,7 +44,7 @@ int main(int argc, char** argv) {
     // it would be one removed and one added. The token keeps the query alive.
     const objectos::Subscription token =
         engine.watch("SELECT id, title, done FROM todos ORDER BY title", show);
-    engine.start();  // syncs in the background
+    engine.start();  // live: what others commit is here at once
     std::cin.get();
     engine.stop();
     return 0;

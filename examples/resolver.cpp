@@ -68,6 +68,7 @@ int run(const std::string& server, const std::string& directory) {
   for (int i = 0; i < 200 && tablet.status().conflicts > 0; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  tablet.wait_until_synced(std::chrono::seconds(10));  // the decision's row is here, too
   tablet.stop();
   phone.sync_now();
   std::cout << "tablet: " << note(tablet) << ", " << tablet.status().conflicts
