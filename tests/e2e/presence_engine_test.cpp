@@ -1,5 +1,6 @@
 // engine.presence(): channels as an app uses them, and the command.
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <mutex>
 
@@ -168,6 +169,29 @@ TEST_CASE(
   again.broadcast("3");
   CHECK(again.list().empty());
   CHECK(soon([&] { return first.list().size() == 1; }));
+}
+
+TEST_CASE("a log callback of a channel's thread may stop the engine, also while others do") {
+  PresenceWorld world;
+  Directory directory;
+  objectos::Options options;
+  options.database = directory.file("bob.db");
+  options.server = world.server.conninfo() + " user=bob";
+  std::atomic<SyncEngine*> stopped{nullptr};
+  std::atomic<int> logged{0};
+  options.logger = [&](objectos::LogLevel, const std::string&) {
+    ++logged;
+    if (SyncEngine* const engine = stopped.load()) engine->stop();
+  };
+  SyncEngine engine(options);
+  engine.clone();
+  stopped = &engine;
+  for (int i = 0; i < 20; ++i) {
+    const int before = logged;
+    auto refused = engine.presence("nothing", "1", [](const PresenceEvent&) {});
+    CHECK(soon([&] { return logged > before; }));
+    engine.stop();
+  }
 }
 
 TEST_CASE("the command is in a channel, prints who else is, and ends with what refuses it") {

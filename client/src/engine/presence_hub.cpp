@@ -112,14 +112,15 @@ void PresenceHub::leave(const std::string& channel) {
   wake_.set();
 }
 
+// From a log callback on the hub's thread: it runs already, or is about to end.
 void PresenceHub::start() {
+  wake_.set();
+  if (running_.load() == std::this_thread::get_id()) return;
   std::lock_guard lifecycle(lifecycle_mutex_);
   {
     std::lock_guard lock(mutex_);
-    wake_.set();
     if (!stopping_ || closed_ || (channels_.empty() && broadcasts_.empty())) return;
   }
-  if (thread_.get_id() == std::this_thread::get_id()) return;
   if (thread_.joinable()) thread_.join();
   {
     std::lock_guard lock(mutex_);
@@ -128,16 +129,19 @@ void PresenceHub::start() {
   thread_ = std::thread([this] { run(); });
 }
 
+// Whoever waits for the thread holds lifecycle_mutex_, so the thread itself must not want it.
 void PresenceHub::stop() {
-  std::lock_guard lifecycle(lifecycle_mutex_);
-  {
+  const auto ask = [this] {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     broadcasts_.clear();
     if (connection_) connection_->cancel();
-  }
-  wake_.set();
-  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+    wake_.set();
+  };
+  if (running_.load() == std::this_thread::get_id()) return ask();
+  std::lock_guard lifecycle(lifecycle_mutex_);
+  ask();
+  if (thread_.joinable()) thread_.join();
 }
 
 void PresenceHub::close() {
@@ -371,6 +375,7 @@ void PresenceHub::wait(std::chrono::milliseconds longest, bool connected) {
 
 void PresenceHub::run() {
   using std::chrono::milliseconds;
+  running_ = std::this_thread::get_id();
   const auto failed = [this](const std::string& why) {
     if (is_stopping()) return milliseconds(0);
     if (ways_.log) ways_.log(why);
@@ -407,6 +412,7 @@ void PresenceHub::run() {
   told_offline_ = true;  // whoever stops it knows
   go_offline("");
   told_offline_ = false;
+  running_ = std::thread::id{};
 }
 
 }  // namespace objectos

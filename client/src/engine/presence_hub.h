@@ -9,6 +9,7 @@
 // without it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -109,6 +110,7 @@ class PresenceHub : public std::enable_shared_from_this<PresenceHub> {
   bool stopping_ = true, closed_ = false;
   std::mutex lifecycle_mutex_;  // who makes and joins thread_
   std::thread thread_;
+  std::atomic<std::thread::id> running_{};  // the thread, while it runs
   WakeSignal wake_;
 
   // The thread's own, but for cancel() under mutex_.
