@@ -53,6 +53,7 @@ struct Suite {
 // Each in the file of its first word.
 Suite capture_suite();
 Suite oltp_suite();
+Suite live_suite();
 Suite initial_10k_suite();
 Suite initial_1m_suite();
 Suite initial_parallel_suite();

@@ -103,6 +103,7 @@ bench: all stage build/bench/objectos-bench
 bench-gate: all stage build/bench/objectos-bench
 	$(call run_script,scripts/bench.sh,--gate $(NAME))
 check-faults: build/check-faults build/test-e2e
+soak: build/test-e2e
 check-crash: build/check-crash
 check-faults check-restore check-crash check-traces fuzz soak: all stage
 	$(call run_script,tests/faults/$@.sh)

@@ -53,14 +53,15 @@ suite fuzz-corpus build/fuzz-replay tests/fuzz/corpus 1000
 suite regress scripts/run-regress.sh regress
 suite isolation scripts/run-regress.sh isolation
 suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e -tse=torture
-suite torture env COUNT=200 USERS=50 ROUNDS=5 KILLS=50 SYNCS=200 tests/faults/torture.sh histories users kills memory
+suite torture env COUNT=200 USERS=50 ROUNDS=5 KILLS=50 SYNCS=200 LIVE_CLIENTS=10 LIVE_SECONDS=5 \
+  tests/faults/torture.sh histories users kills memory live
 suite c-api scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 suite install tests/install/run.sh
 suite examples scripts/with-cluster.sh --fast -- tests/examples/run.sh
 suite tutorial tests/tutorial/run.sh
 suite upgrade tests/upgrade/run.sh
 suite operations tests/operations/run.sh
-suite soak env COUNT=20000 tests/faults/soak.sh
+suite soak env COUNT=20000 PARTS=log tests/faults/soak.sh
 suite crash env COUNT=5000 SEED=1 tests/faults/check-crash.sh
 suite faults env PARTS=points STRIDE=100 COLD=0 ERRORS=2000 tests/faults/check-faults.sh
 suite restore tests/operations/restore.sh

@@ -1,15 +1,17 @@
 #!/bin/bash
-# torture.sh [histories] [users] [kills] [memory] [signatures]: the long random tests (default: all), against a
+# torture.sh [histories] [users] [kills] [memory] [signatures] [live]: the long random tests (default: all), against a
 # server that need not survive a power cut, with files in memory where 4 GiB are free. Seeds are printed.
 #   COUNT=5000   random histories        SEED=1   the first one's seed    ONLY=n   this one, with its steps
 #   USERS=500    users with rights, policies and subscriptions of their own, through ROUNDS=20
 #   KILLS=1000   kills of a device that is at work
 #   SYNCS=1000   syncs over which its memory stays what it is
 #   FLIPS=1000   signed mutations of which every bit is flipped; REPLAYS=100000, REENCODINGS=10000, HONEST=10000
-# tests/e2e/{random_histories,visible_oracle,kill_torture,steady_memory,tampering,replay}_test.cpp say what must hold.
+#   LIVE_CLIENTS=200   live devices, for LIVE_SECONDS=600 (only when asked for; make soak does)
+# tests/e2e/{random_histories,visible_oracle,kill_torture,steady_memory,tampering,replay,live_soak}_test.cpp say what must hold.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 export COUNT=${COUNT:-5000} USERS=${USERS:-500} ROUNDS=${ROUNDS:-20} KILLS=${KILLS:-1000} SYNCS=${SYNCS:-1000}
+export LIVE_CLIENTS=${LIVE_CLIENTS:-200} LIVE_SECONDS=${LIVE_SECONDS:-600}
 export FLIPS=${FLIPS:-1000} REPLAYS=${REPLAYS:-100000} REENCODINGS=${REENCODINGS:-10000} HONEST=${HONEST:-10000}
 parts=("$@")
 [ $# -gt 0 ] || parts=(histories users kills memory signatures)
@@ -22,7 +24,7 @@ status=0
 run() { # test's name, environment
   local name=$1
   shift
-  env "$@" scripts/with-cluster.sh --fast -c max_connections=40 -- "$test_e2e" -tc="$name"
+  env "$@" scripts/with-cluster.sh --fast -c max_connections=300 -- "$test_e2e" -tc="$name"
 }
 
 # One after the other in as many processes as there are processors: each waits much.
@@ -44,6 +46,10 @@ for part in "${parts[@]}"; do
     users) by_all 'whatever rights*' || status=1 ;;
     kills) run 'a device switched off at any instant*' || status=1 ;;
     memory) run 'the memory of an engine*' || status=1 ;;
+    live)
+      run 'live devices hear of every change*' || status=1
+      run 'an idle live device*' || status=1
+      ;;
     signatures)
       by_all 'a signed mutation with one bit flipped*' || status=1
       run 'another text of the same mutation*,what was signed once*,honest mutations with awkward content*' ||
