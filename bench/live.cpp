@@ -71,8 +71,6 @@ class LiveDevice {
       throw std::runtime_error("a device does not come live");
     reader_ = std::make_unique<Sqlite>(path_);
     app_ = std::make_unique<Sqlite>(path_);
-    select_ =
-        std::make_unique<SqliteStatement>(*reader_, "SELECT phone FROM contacts WHERE id = ?1");
   }
   ~LiveDevice() { engine_.stop(); }
   LiveDevice(const LiveDevice&) = delete;
@@ -112,19 +110,15 @@ class LiveDevice {
     return made;
   }
   bool has(const std::string& id, const std::string& phone) {
-    select_->bind(1, std::string_view(id));
-    const bool row = select_->step();
-    const bool found = row && select_->text(0) == phone;
-    while (select_->step()) {
-    }
-    return found;
+    SqliteStatement row(*reader_, "SELECT phone FROM contacts WHERE id = ?1");
+    row.bind(1, std::string_view(id));
+    return row.step() && row.text(0) == phone;
   }
 
   std::string path_;
   objectos::SyncEngine engine_;
   objectos::Subscription token_;
   std::unique_ptr<Sqlite> reader_, app_;
-  std::unique_ptr<SqliteStatement> select_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t heard_ = 0;
