@@ -87,7 +87,7 @@ if [ ${#targets[@]} -gt 0 ]; then
     # those that kill at every step, and those that are about the backend alone.
     case $suite in
       e2e)
-        run e2e asan -tse=torture '-tce=*5 s*,*fault point*,*killed*,*commits in any order*,*overtaken*,*random*,*statement timeout*,*no more memory*'
+        run e2e asan -tse=torture '-tce=*5 s*,*fault point*,*killed*,*commits in any order*,*overtaken*,*random*,*statement timeout*,*no more memory*,*no more than 64 MB*'
         ;;
       threads) ;;
       *) run "$suite" asan ;;
@@ -102,8 +102,8 @@ if [[ " ${suites[*]} " == *" threads "* ]]; then
   plant tsan "$links $common" race
   built tsan "$links $common" "$links" build/test-client build/test-e2e build/objectos-sync
   run client tsan -sf='*dispatcher*,*own_writes*,*durability*'
-  run e2e tsan -tse=torture '-tce=*5 s*,*fault point*,*killed*,*no more memory*' \
-    -sf='*/engine_test*,*engine_life*,*parallel_sync*,*listener*,*live_query*,*resolver*,*bad_network*,*watch_command*,*presence*,*fork_test*,*verify_test*,*undo*,*queue*'
+  run e2e tsan -tse=torture '-tce=*5 s*,*fault point*,*killed*,*no more memory*,*no more than 64 MB*' \
+    -sf='*/engine_test*,*engine_life*,*parallel_sync*,*listener*,*live*,*resolver*,*bad_network*,*watch_command*,*presence*,*fork_test*,*verify_test*,*undo*,*queue*'
 fi
 
 [ ${#failed[@]} -eq 0 ] || { echo "check-sanitizers: failed: ${failed[*]}" >&2; exit 1; }
