@@ -58,12 +58,15 @@ _RETURNING_INT = {
     "log": "psstt", "diff": "ptt", "diagnose": "ptt", "detach": "pit", "poll": "pint",
     "drain": "pint", "wakeup_fd": "p", "error_get_class": "p", "discard": "pstt", "retry": "pstt",
     "dismiss": "pst", "undo": "ptt", "redo": "ptt", "history": "ptt",
-    "subscribe": "pstt", "get_subscription": "ptt",
+    "subscribe": "pstt", "get_subscription": "ptt", "presence_update": "pst",
+    "presence_list": "ptt", "broadcast": "psst",
 }
-_RETURNING_POINTER = {"open": "st", "on": "psscpt", "watch": "psscpt", "set_resolver": "psrpt"}
+_RETURNING_POINTER = {"open": "st", "on": "psscpt", "watch": "psscpt", "set_resolver": "psrpt",
+                      "presence_join": "psscpt"}
 _RETURNING_TEXT = {"version": "", "error_code": "p", "error_message": "p", "error_detail": "p",
                    "error_hint": "p"}
-_RETURNING_NOTHING = {"close": "p", "free": "p", "error_free": "p", "unsubscribe": "p"}
+_RETURNING_NOTHING = {"close": "p", "free": "p", "error_free": "p", "unsubscribe": "p",
+                      "presence_leave": "p"}
 
 
 def _load():
@@ -123,6 +126,8 @@ class Subscription:
     """A listener, live query or resolver. It lives until cancel(), or until the engine is closed;
     nobody needs to keep it for that."""
 
+    _given_back_by = "unsubscribe"
+
     def __init__(self, engine):
         self._engine = engine
         self._handle = None
@@ -134,10 +139,24 @@ class Subscription:
         """The function is not called again. Waits for a call that runs on another thread."""
         self._cancelled = True
         handle, self._handle = self._handle, None
-        _library.objectos_unsubscribe(handle)
+        getattr(_library, "objectos_" + self._given_back_by)(handle)
         # Within its own callback the thunk is still on the stack: then it stays until close().
         if self not in self._engine._running():
             self._engine._subscriptions.discard(self)
+
+
+class Presence(Subscription):
+    """Being in a channel, until cancel() or until the engine is closed."""
+
+    _given_back_by = "presence_leave"
+
+    def update(self, state):
+        """What the others see of this device from now on."""
+        self._engine._call("presence_update", _json(state), handle=self._handle)
+
+    def list(self):
+        """Who is there, each {"client_id", "user_id", "state"}."""
+        return self._engine._answer("presence_list", handle=self._handle)
 
 
 # No callback may come when Python is gone already.
@@ -316,6 +335,16 @@ class Engine:
         value per colliding field, or None for later."""
         return self._subscribe("set_resolver", function, _text(object))
 
+    def presence(self, channel, function, state=None):
+        """Joins "contacts" or "contacts/42"; function(dict) hears of who comes, changes, goes and
+        says something (docs/real_time.md)."""
+        return self._subscribe("presence_join", function, _text(channel),
+                               None if state is None else _json(state), kind=Presence)
+
+    def broadcast(self, channel, payload):
+        """Says something small to all in the channel; nothing of it is stored."""
+        self._call("broadcast", _text(channel), _json(payload))
+
     def poll(self, timeout):
         """With delivery="poll": waits so long for an event; how many callbacks ran."""
         return self._number("poll", timeout)
@@ -329,14 +358,14 @@ class Engine:
 
     # --- how all of it calls C
 
-    def _call(self, function, *arguments):
+    def _call(self, function, *arguments, handle=None):
         error = ctypes.c_void_p()
-        _check(getattr(_library, "objectos_" + function)(self._handle, *arguments,
+        _check(getattr(_library, "objectos_" + function)(handle or self._handle, *arguments,
                                                          ctypes.byref(error)), error)
 
-    def _answer(self, function, *arguments):
+    def _answer(self, function, *arguments, handle=None):
         text = ctypes.c_void_p()
-        self._call(function, *arguments, ctypes.byref(text))
+        self._call(function, *arguments, ctypes.byref(text), handle=handle)
         try:
             return json.loads(ctypes.string_at(text.value))
         finally:
@@ -353,8 +382,8 @@ class Engine:
             self._local.running = []
         return self._local.running
 
-    def _subscribe(self, function, callback, *arguments):
-        subscription = Subscription(self)
+    def _subscribe(self, function, callback, *arguments, kind=Subscription):
+        subscription = kind(self)
 
         def call(_, event):
             running = self._running()

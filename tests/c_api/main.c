@@ -90,7 +90,7 @@ static void refusals(void) {
 
 static int edit(const char *file, const char *sql) {
   char command[2000];
-  snprintf(command, sizeof command, "sqlite3 -bail '%s' \"%s\"", file, sql);
+  snprintf(command, sizeof command, "sqlite3 -bail -cmd '.timeout 10000' '%s' \"%s\"", file, sql);
   return system(command);
 }
 

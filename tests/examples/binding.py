@@ -68,6 +68,24 @@ def _():
     assert len(declared) > 40 and not declared - bound, declared - bound
 
 
+@it("who is in a channel is told, with what they say of themselves, and what they say to all")
+def _():
+    heard = []
+    with objectos.Engine(path + "-desk", server=server) as desk, objectos.Engine(path) as phone:
+        desk.clone()
+        there = desk.presence("todos", heard.append)
+        eventually(lambda: len(there.list()) == 1)
+        here = phone.presence("todos", lambda event: None, state={"cursor": 1})
+        eventually(lambda: len(there.list()) == 2)
+        here.update({"cursor": 2})
+        eventually(lambda: any(each["state"] == {"cursor": 2} for each in there.list()))
+        phone.broadcast("todos", {"typing": True})
+        eventually(lambda: any(each["kind"] == "broadcast" for each in heard))
+        assert [each["payload"] for each in heard if each["kind"] == "broadcast"] == [{"typing": True}]
+        here.cancel()
+        eventually(lambda: len(there.list()) == 1)
+
+
 @it("a queued edit is discarded; a refused one is queued again, or forgotten")
 def _():
     with objectos.Engine(path) as engine:

@@ -79,10 +79,10 @@ live_query() {
   running=$!
   exec 4>"$work/enter"
   lines 1 &&
-    sqlite3 "$file" "INSERT INTO todos (title, done) VALUES ('Buy milk', 0), ('Call Ada', 0)" &&
+    sqlite3 -cmd ".timeout 10000" "$file" "INSERT INTO todos (title, done) VALUES ('Buy milk', 0), ('Call Ada', 0)" &&
     lines 4 &&
-    sqlite3 "$file" "UPDATE todos SET done = 1 WHERE title = 'Buy milk'" && lines 6 &&
-    sqlite3 "$file" "DELETE FROM todos WHERE title = 'Buy milk'" && lines 8 &&
+    sqlite3 -cmd ".timeout 10000" "$file" "UPDATE todos SET done = 1 WHERE title = 'Buy milk'" && lines 6 &&
+    sqlite3 -cmd ".timeout 10000" "$file" "DELETE FROM todos WHERE title = 'Buy milk'" && lines 8 &&
     psql -X -q -d live_query -c "INSERT INTO todos (title) VALUES ('From the server')" &&
     lines 10 || status=1
   exec 4>&-  # the end of its input does as well as Enter

@@ -25,7 +25,11 @@ constexpr auto kAcknowledgeDelay = std::chrono::seconds(1);
 
 // Between two looks at a file that somebody is writing to.
 constexpr auto kLookPause = std::chrono::milliseconds(2);
-constexpr auto kLookPauseMax = std::chrono::milliseconds(100);
+constexpr auto kLookPauseMax = std::chrono::milliseconds(1'000);
+// While somebody goes on writing.
+constexpr auto kLookPauseOfWrites = std::chrono::milliseconds(8);
+// For so long after the last write: a commit waits for the disk.
+constexpr auto kLooksLast = std::chrono::seconds(30);
 
 using Time = std::optional<std::chrono::steady_clock::time_point>;
 
@@ -188,24 +192,18 @@ void SyncEngine::Impl::watch_writes(Clock::time_point now) {
 
 // A write is looked at when the push delay is over; until then nothing more of it is wanted. The
 // system tells of a write before its commit: who writes waits for the disk in between. So the loop
-// looks again until nobody writes.
+// looks again, and again less and less often. It does not ask for the write lock to find out: a
+// program that does not wait for locks would fail.
 void SyncEngine::Impl::look_at_writes(Clock::time_point now) {
   LiveState& state = live_state_;
   if (!has_come(state.look_at, now)) return;
   state.look_at.reset();
-  (void)state.file.take();
-  bool written = false;
-  try {
-    written = loop_file_ && loop_file_->is_being_written();
-  } catch (const StoreError&) {  // edits_are_due() opens it anew
-  }
+  if (state.file.take()) state.written(now, kLooksLast, kLookPauseOfWrites);
   if (edits_are_due()) state.whole = true;
   watch_.wake();
-  if (written) {
+  if (now < state.looks_end) {
     state.look_pause = std::clamp<Clock::duration>(state.look_pause * 2, kLookPause, kLookPauseMax);
     state.look_at = now + state.look_pause;
-  } else {
-    state.look_pause = {};
   }
   watch_writes(now);
 }
@@ -221,12 +219,15 @@ void SyncEngine::Impl::wait_for_news(int socket, std::optional<Clock::time_point
   pollfd descriptors[] = {
       {wake_signal_.descriptor(), POLLIN, 0},
       {socket, POLLIN, 0},
-      {state.look_at ? -1 : state.file.descriptor(), POLLIN, 0},
+      // A write that is about to be looked at wakes nobody.
+      {state.looks_soon() ? -1 : state.file.descriptor(), POLLIN, 0},
   };
   if (::poll(descriptors, 3, timeout_ms) <= 0) return;
   if (descriptors[2].revents != 0 && state.file.take()) {
     watch_.wake();
-    state.look_at = Clock::now() + options_.timing.live_push_delay;
+    const Clock::time_point now = Clock::now();
+    state.written(now, kLooksLast, {});
+    state.look_at = now + options_.timing.live_push_delay;
   }
 }
 

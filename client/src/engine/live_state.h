@@ -1,6 +1,7 @@
 // What the live loop knows between two exchanges. The loop's thread alone uses it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -17,7 +18,8 @@ struct LiveWork {
 };
 
 struct LiveState {
-  using Time = std::optional<std::chrono::steady_clock::time_point>;
+  using Clock = std::chrono::steady_clock;
+  using Time = std::optional<Clock::time_point>;
   explicit LiveState(std::chrono::milliseconds burst_pause) : pacer(burst_pause) {}
 
   // At the loop's begin, and when the connection is not what it was.
@@ -28,15 +30,25 @@ struct LiveState {
     acknowledge_at.reset();
   }
 
+  // Somebody has written: the file is looked at for so long, at first with pauses of at most this.
+  void written(Clock::time_point now, Clock::duration looks, Clock::duration pause_max) {
+    looks_end = now + looks;
+    look_pause = std::min(look_pause, pause_max);
+  }
+  bool looks_soon() const {
+    return look_at && *look_at < Clock::now() + std::chrono::milliseconds(20);
+  }
+
   PullPacer pacer;
   FileSignal file;
   bool whole = true;     // a whole sync is wanted: push, pull, acknowledge
   bool commits = false;  // the server told of some
   bool just_pulled = false;
   Time look_at;  // at the file, for edits to send
-  std::chrono::steady_clock::duration look_pause{};
-  Time ask_at;          // while it polls
-  Time acknowledge_at;  // what was pulled
+  Clock::duration look_pause{};
+  Clock::time_point looks_end{};  // of looks after a write
+  Time ask_at;                    // while it polls
+  Time acknowledge_at;            // what was pulled
 };
 
 }  // namespace objectos

@@ -176,9 +176,6 @@ class LocalDatabase {
   virtual int64_t newest_write() const = 0;
   // Another value when another connection has committed since. Costs no reading of the file.
   virtual int64_t data_version() const = 0;
-  // Another connection holds the write lock now. What was written and is not seen yet is only there
-  // while that is so.
-  virtual bool is_being_written() const = 0;
   // False when the tables are not those that this object was opened with, or the file under its
   // name is another one: open it anew.
   virtual bool is_current() const = 0;

@@ -64,16 +64,6 @@ int64_t Store::data_version() const {
   return row.integer(0);
 }
 
-bool Store::is_being_written() const {
-  sqlite3_busy_timeout(database_, 0);
-  const int code = sqlite3_exec(database_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
-  sqlite3_busy_timeout(database_, busy_timeout_ms);
-  if ((code & 0xff) == SQLITE_BUSY) return true;
-  if (code != SQLITE_OK) throw_sqlite(database_, code);
-  run_sql(database_, "ROLLBACK");
-  return false;
-}
-
 LocalWrites Store::local_writes(int64_t after, const Listing& listing) const {
   OneState state(database_);
   LocalWrites writes;

@@ -73,7 +73,6 @@ class Store : public LocalDatabase {
   void wait_for_disk(bool wait) override;
   void make_durable() override;
   int64_t data_version() const override;
-  bool is_being_written() const override;
   bool is_current() const override;
   std::vector<QueuedMutation> queue() const override;
   int64_t confirmed() const override;
