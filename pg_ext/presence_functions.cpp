@@ -70,7 +70,7 @@ void spend_event() {
 }
 
 // From now on the notifier is told by others, and there is one.
-void be_told() noexcept {
+void be_told() {
   if (live::add_listener()) live::ensure_notifier();
 }
 
