@@ -3,6 +3,7 @@
 #include "pg_ext/boundary.h"
 #include "pg_ext/live_slots.h"
 #include "pg_ext/settings.h"
+#include "protocol/listening.h"
 
 #include "pg_ext/pg.h"
 
@@ -44,7 +45,7 @@ bool prepare_process() {
 }
 
 void notify(const char* payload) {
-  pg_call([&] { Async_Notify(live_channel, payload); });
+  pg_call([&] { Async_Notify(listening::commit_channel, payload); });
 }
 
 // Where no notifier can run, listeners are told to poll, once a second by whoever writes. Not where
@@ -54,7 +55,7 @@ void tell_to_poll() {
   const TimestampTz now = GetCurrentTimestamp();
   if (max_prepared_xacts > 0 || now - last < 1'000'000) return;
   last = now;
-  notify(poll_payload);
+  notify(listening::poll_payload);
 }
 
 }  // namespace

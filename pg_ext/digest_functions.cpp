@@ -63,7 +63,6 @@ void with_digests(const std::string& client_id, std::int64_t seed, const Work& w
     as_pinned([&] {
       RecordHasher hasher(static_cast<std::uint64_t>(seed), client);
       work(view, hasher);
-      hasher.close();
     });
   });
 }

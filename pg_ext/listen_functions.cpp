@@ -1,12 +1,12 @@
 // sync_listen() and what sync_status() says of the notifier.
 #include <string>
 
-#include "pg_ext/commit_signal.h"
 #include "pg_ext/live_slots.h"
 #include "pg_ext/pull.h"
 #include "pg_ext/settings.h"
 #include "pg_ext/spi.h"
 #include "protocol/json.h"
+#include "protocol/listening.h"
 
 #include "pg_ext/pg.h"
 
@@ -19,7 +19,7 @@ constexpr const char* no_process = "no background worker slot is free (max_worke
 // Who tells this session of commits, and why nobody does.
 Json told_by() {
   Json answer = Json::object();
-  answer.set("channel", Json::string(live_channel));
+  answer.set("channel", Json::string(listening::commit_channel));
   const bool listed = live::add_listener(), by_writers = settings::notify_at_commit();
   const bool served = by_writers || (listed && live::ensure_notifier());
   answer.set("sent_by", Json::string(by_writers ? "commit" : served ? "worker" : "nobody"));

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "pg_ext/commit_signal.h"
 #include "pg_ext/live_slots.h"
 #include "pg_ext/settings.h"
 #include "pg_ext/spi.h"
+#include "protocol/listening.h"
 
 #include "pg_ext/pg.h"
 
@@ -74,8 +74,8 @@ void Notifier::attend() {
   look_after_prepared();
   if (!wanted_ && !event_) return;
   own_transaction([this] {
-    if (wanted_) pg_call([] { Async_Notify(live_channel, ""); });
-    if (event_) pg_call([] { Async_Notify(event_channel, ""); });
+    if (wanted_) pg_call([] { Async_Notify(listening::commit_channel, ""); });
+    if (event_) pg_call([] { Async_Notify(listening::event_channel, ""); });
   });
   wanted_ = event_ = false;
   busy_at_ = GetCurrentTimestamp();

@@ -7,7 +7,6 @@
 #include "pg_ext/pg.h"
 
 extern "C" {
-#include "common/cryptohash.h"
 #include "mb/pg_wchar.h"
 }
 
@@ -25,15 +24,7 @@ RecordHasher::RecordHasher(std::uint64_t seed, const PullClient& client)
     : seed_(seed),
       client_(client),
       utf8_(pg_call([] { return GetDatabaseEncoding() == PG_UTF8; })),
-      image_(seed),
-      hash_(pg_call([] { return static_cast<void*>(pg_cryptohash_create(PG_SHA256)); })) {
-  if (hash_ == nullptr) throw SyncError("OS000", "the server has no SHA-256");
-}
-
-void RecordHasher::close() {
-  pg_call([&] { pg_cryptohash_free(static_cast<pg_cryptohash_ctx*>(hash_)); });
-  hash_ = nullptr;
-}
+      image_(seed) {}
 
 // Clients hash UTF-8, whatever the database is encoded in.
 std::string_view RecordHasher::in_utf8(std::string_view text, std::string& converted) const {
@@ -64,22 +55,7 @@ Digest RecordHasher::digest(const ObjectView& object, const ScannedRecord& recor
   if (object.info.row_security) {
     image_.text(record_tag(client_, object.info.object, record.record_id));
   }
-  struct Hash {
-    uint8 bytes[hash_bytes];
-    bool done;
-  };
-  const std::string& bytes = image_.bytes();
-  const Hash hash = pg_call([&] {
-    Hash h{};
-    auto* context = static_cast<pg_cryptohash_ctx*>(hash_);
-    h.done = pg_cryptohash_init(context) >= 0 &&
-             pg_cryptohash_update(context, reinterpret_cast<const uint8*>(bytes.data()),
-                                  bytes.size()) >= 0 &&
-             pg_cryptohash_final(context, h.bytes, sizeof h.bytes) >= 0;
-    return h;
-  });
-  if (!hash.done) throw SyncError("OS000", "could not compute a record's digest");
-  return digest_of_hash(hash.bytes);
+  return image_.digest();
 }
 
 }  // namespace objectos::server

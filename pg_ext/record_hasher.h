@@ -9,13 +9,11 @@
 
 namespace objectos::server {
 
-// Holds one hash of the backend's; close() it when done, an abort frees it otherwise.
 class RecordHasher {
  public:
   RecordHasher(std::uint64_t seed, const PullClient& client);
   RecordHasher(const RecordHasher&) = delete;
   RecordHasher& operator=(const RecordHasher&) = delete;
-  void close();
   std::uint64_t place(const std::string& record_id);
   // Under row security the client's tag of the record is part of its image.
   Digest digest(const ObjectView& object, const ScannedRecord& record);
@@ -26,7 +24,6 @@ class RecordHasher {
   const PullClient& client_;
   const bool utf8_;
   RecordImage image_;
-  void* hash_;  // pg_cryptohash_ctx
   std::string forms_, converted_;
   std::vector<std::size_t> ends_;
 };

@@ -5,6 +5,7 @@
 
 #include "protocol/fnv.h"
 #include "protocol/json.h"
+#include "protocol/sha256.h"
 
 namespace objectos {
 
@@ -45,11 +46,13 @@ Digest& Digest::operator+=(const Digest& other) noexcept {
   return *this;
 }
 
-Digest digest_of_hash(const unsigned char* hash) noexcept {
+Digest digest_of(std::string_view image) {
+  const std::string hash = sha256(image);
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(hash[i]); };
   Digest digest;
-  for (int i = 0; i < 8; ++i) {
-    digest.high = digest.high << 8 | hash[i];
-    digest.low = digest.low << 8 | hash[i + 8];
+  for (std::size_t i = 0; i < 8; ++i) {
+    digest.high = digest.high << 8 | byte(i);
+    digest.low = digest.low << 8 | byte(i + 8);
   }
   return digest;
 }

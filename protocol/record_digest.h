@@ -6,10 +6,9 @@
 // the server from the JSON form of values. So 0.1 and 0.1000000000000000055 are one double, 30 and
 // 30.00 two numerics, and -0 is 0, since SQLite's REAL keeps no sign of zero.
 //
-// A record's digest is the first 128 bits of its image's SHA-256 (the caller's, for protocol/ has
-// no cryptography); a set of records has the sum of theirs modulo 2^128, whatever their order. Two
-// sets that differ have the same sum with odds of 2^-128, drawn anew for every comparison by its
-// seed.
+// A record's digest is the first 128 bits of its image's SHA-256; a set of records has the sum of
+// theirs modulo 2^128, whatever their order. Two sets that differ have the same sum with odds of
+// 2^-128, drawn anew for every comparison by its seed.
 //
 // A record's place, 64 bits of its id alone, sorts records into buckets by its leading bits: order
 // and collation of keys, which PostgreSQL and SQLite see differently, do not matter.
@@ -32,12 +31,11 @@ struct Digest {
   Digest& operator+=(const Digest& other) noexcept;
 };
 
-inline constexpr std::size_t hash_bytes = 32;  // SHA-256
-Digest digest_of_hash(const unsigned char* hash) noexcept;
+Digest digest_of(std::string_view image);
 std::string to_hex(const Digest& digest);  // 32 lower-case digits
 std::optional<Digest> parse_digest(std::string_view text) noexcept;
 
-// The image of one record after the other; bytes() is what is hashed.
+// The image of one record after the other.
 class RecordImage {
  public:
   explicit RecordImage(std::uint64_t seed) : seed_(seed) {}
@@ -50,6 +48,7 @@ class RecordImage {
   // A value by its JSON form. Throws ProtocolError if it is none.
   void form(ValueKind kind, bool in_key, std::string_view json);
   const std::string& bytes() const noexcept { return bytes_; }
+  Digest digest() const { return digest_of(bytes_); }
 
  private:
   void put(char tag, std::uint64_t number);

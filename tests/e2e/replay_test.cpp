@@ -99,8 +99,6 @@ TEST_CASE("what was signed once has one effect, whoever sends it again, and howe
          Signed other(envelope);
          for (char& c : other.signature)
            if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 32);
-         other.signature[0] = other.signature[0] == 'A' ? 'B' : other.signature[0];
-         if (other.signature == Signed(envelope).signature) other.signature[1] = 'F';
          return other.text();
        },
        "phone",

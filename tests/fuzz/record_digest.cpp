@@ -17,13 +17,6 @@ std::optional<std::string> image_of(ValueKind kind, bool in_key, std::string_vie
   return image.bytes();
 }
 
-Digest digest_of(std::string_view bytes) {
-  unsigned char hash[hash_bytes] = {};
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    hash[i % hash_bytes] = static_cast<unsigned char>(hash[i % hash_bytes] * 31 + bytes[i]);
-  return digest_of_hash(hash);
-}
-
 }  // namespace
 
 FUZZ_TARGET(record_digest) {

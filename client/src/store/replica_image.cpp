@@ -5,7 +5,6 @@
 
 #include "json_slices.h"
 #include "protocol/errors.h"
-#include "record_hasher.h"
 #include "store.h"
 
 namespace objectos {
@@ -54,7 +53,7 @@ void put_value(RecordImage& image, sqlite3_stmt* row, int column) {
 class StoreImageReader : public ImageReader {
  public:
   StoreImageReader(const Store& store, uint64_t seed)
-      : store_(store), transaction_(store.database()), seed_(seed), hasher_(seed) {}
+      : store_(store), transaction_(store.database()), seed_(seed), image_(seed) {}
 
   BucketSums sums(const std::string& object, const WantedBuckets& wanted) override {
     BucketSums sums;
@@ -93,12 +92,12 @@ class StoreImageReader : public ImageReader {
       if (!based_.empty() && based_.count(record_id) > 0) continue;
       const uint64_t place = place_of(seed_, record_id);
       if (!wanted.holds(place)) continue;
-      RecordImage& image = hasher_.image();
+      RecordImage& image = image_;
       image.begin(record_id, rows.integer_or_none(1));
       const int columns = static_cast<int>(object.columns.size());
       for (int i = 0; i < columns; i++) put_value(image, row, i + 3);
       if (object.row_security) put_value(image, row, 2);
-      visit(record_id, place, hasher_.digest());
+      visit(record_id, place, image.digest());
     }
   }
 
@@ -117,14 +116,14 @@ class StoreImageReader : public ImageReader {
       const uint64_t place = place_of(seed_, record_id);
       if (rows.is_null(3) || !wanted.holds(place)) continue;
       const std::string json = rows.text(3);
-      RecordImage& image = hasher_.image();
+      RecordImage& image = image_;
       image.begin(record_id, rows.integer_or_none(1));
       if (!put_values(image, json, object, kinds)) {
         image.begin(record_id, std::nullopt);  // as no server has it
         image.blob(json);
       }
       if (object.row_security) put_value(image, rows.handle(), 2);
-      visit(record_id, place, hasher_.digest());
+      visit(record_id, place, image.digest());
     }
   }
 
@@ -156,7 +155,7 @@ class StoreImageReader : public ImageReader {
   const Store& store_;
   ReadTransaction transaction_;
   const uint64_t seed_;
-  RecordHasher hasher_;
+  RecordImage image_;
   JsonSlices slices_;
   std::unordered_set<std::string> based_;  // of the object being scanned
 };

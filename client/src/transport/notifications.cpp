@@ -3,13 +3,12 @@
 #include "objectos/error.h"
 #include "protocol/errors.h"
 #include "protocol/json.h"
+#include "protocol/listening.h"
 #include "transport/answer_rows.h"
 
 namespace objectos {
 
 namespace {
-
-constexpr std::string_view kNobody = "poll";  // the payload: no worker can be started
 
 std::string quoted(const std::string& name) {
   std::string text = "\"";
@@ -88,7 +87,7 @@ Notices Notifications::take(PgConnection& connection) {
   connection.take_notifications([&](std::string_view channel, std::string_view payload) {
     if (channel != channel_) return;
     notices.commits = true;
-    if (payload != kNobody) return;
+    if (payload != listening::poll_payload) return;
     notifying_ = {false, "The server can start no worker that sends notifications."};
   });
   return notices;

@@ -8,6 +8,7 @@
 #include "protocol/frame.h"
 #include "transport/answer_rows.h"
 #include "transport/conninfo.h"
+#include "transport/extension_place.h"
 #include "transport/frame_messages.h"
 #include "transport/notifications.h"
 #include "transport/pg_connection.h"
@@ -56,20 +57,12 @@ class PgTransport final : public Transport {
     notifications_.forget();
     // By the names, through the catalog's caches: a search in pg_proc costs a new backend as much
     // as all that follows.
-    PgResult found = connection_.query(
-        "SELECT s.name || '.', pg_catalog.has_function_privilege(pg_catalog.to_regprocedure("
+    const PgResult found = find_extension(
+        connection_,
+        ", pg_catalog.has_function_privilege(pg_catalog.to_regprocedure("
         "s.name || '.sync_pull_frame(pg_catalog.text, pg_catalog.text, pg_catalog.int4, "
         "pg_catalog.int8)'), 'EXECUTE') AND pg_catalog.has_function_privilege("
-        "pg_catalog.to_regprocedure(s.name || '.sync_push_frame(pg_catalog.bytea)'), 'EXECUTE') "
-        "FROM (SELECT extnamespace::pg_catalog.regnamespace::pg_catalog.text AS name FROM "
-        "pg_catalog.pg_extension WHERE extname = 'objectos_sync') s");
-    if (PQntuples(found.get()) == 0) {
-      connection_.close();
-      throw Error(ErrorClass::upgrade, "extension_missing",
-                  "The database has no extension objectos_sync.", {},
-                  "Run on the server: CREATE EXTENSION objectos_sync; then "
-                  "SELECT sync_enable('your_table');");
-    }
+        "pg_catalog.to_regprocedure(s.name || '.sync_push_frame(pg_catalog.bytea)'), 'EXECUTE')");
     schema_ = PQgetvalue(found.get(), 0, 0);
     const bool wanted =
         frames_ == Frames::on || (frames_ == Frames::automatic && !connection_.over_unix_socket());
@@ -389,18 +382,8 @@ class PgTransport final : public Transport {
     return text_at(result.get(), 0, PQnfields(result.get()) - 1).value_or("");
   }
 
-  // A function in FROM runs before the columns of its row: the login goes before, in a transaction.
   PgResult query_as_user(const std::string& sql, std::initializer_list<PgParameter> parameters) {
-    if (!login_.known()) return connection_.query(sql, parameters);
-    connection_.command("BEGIN" + login_.second());
-    try {
-      PgResult result = connection_.query(sql, parameters);
-      connection_.query("COMMIT");
-      return result;
-    } catch (...) {
-      abort_round();
-      throw;
-    }
+    return login_.query(connection_, sql, parameters);
   }
 
   std::string select_verdicts(const char* call) const {

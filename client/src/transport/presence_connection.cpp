@@ -4,8 +4,10 @@
 #include <string_view>
 
 #include "objectos/error.h"
+#include "protocol/listening.h"
 #include "transport/answer_rows.h"
 #include "transport/conninfo.h"
+#include "transport/extension_place.h"
 
 namespace objectos {
 
@@ -37,16 +39,8 @@ PresenceConnection::PresenceConnection(const std::string& conninfo,
 void PresenceConnection::open(std::chrono::milliseconds silence) {
   connection_.open();
   connection_.limit_silence_to(silence);
-  const PgResult found = connection_.query(
-      "SELECT extnamespace::pg_catalog.regnamespace::pg_catalog.text || '.' FROM"
-      " pg_catalog.pg_extension WHERE extname = 'objectos_sync'");
-  if (PQntuples(found.get()) == 0) {
-    connection_.close();
-    throw Error(ErrorClass::upgrade, "extension_missing",
-                "The database has no extension objectos_sync.");
-  }
-  schema_ = PQgetvalue(found.get(), 0, 0);
-  connection_.command("LISTEN objectos_sync_live");
+  schema_ = PQgetvalue(find_extension(connection_).get(), 0, 0);
+  connection_.command(std::string("LISTEN ") + listening::event_channel);
   const PgResult sender =
       call("said ->> 'sent_by'", "sync_listen($1::pg_catalog.text) AS said", {client_id_});
   told_ = text_at(sender.get(), 0, 0) == "worker";
@@ -54,21 +48,10 @@ void PresenceConnection::open(std::chrono::milliseconds silence) {
   news();
 }
 
-// A function in FROM runs before the columns of its row: the login goes before, in a transaction.
 PgResult PresenceConnection::call(const std::string& columns, const std::string& function,
                                   std::initializer_list<PgParameter> parameters) {
   login_.renew(connection_, schema_, client_id_);
-  const std::string sql = "SELECT " + columns + " FROM " + schema_ + function;
-  if (!login_.known()) return connection_.query(sql, parameters);
-  connection_.command("BEGIN" + login_.second());
-  try {
-    PgResult result = connection_.query(sql, parameters);
-    connection_.query("COMMIT");
-    return result;
-  } catch (...) {
-    if (!connection_.try_command("ROLLBACK")) connection_.close();
-    throw;
-  }
+  return login_.query(connection_, "SELECT " + columns + " FROM " + schema_ + function, parameters);
 }
 
 void PresenceConnection::join(const std::string& channel, const std::string& state) {

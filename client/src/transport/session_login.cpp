@@ -71,4 +71,18 @@ std::string SessionLogin::second() const {
   return "; SET LOCAL objectos_sync.session_token = '" + token_ + "'";
 }
 
+PgResult SessionLogin::query(PgConnection& connection, const std::string& sql,
+                             std::initializer_list<PgParameter> parameters) const {
+  if (!known()) return connection.query(sql, parameters);
+  connection.command("BEGIN" + second());
+  try {
+    PgResult result = connection.query(sql, parameters);
+    connection.query("COMMIT");
+    return result;
+  } catch (...) {
+    if (!connection.try_command("ROLLBACK")) connection.close();
+    throw;
+  }
+}
+
 }  // namespace objectos

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,10 @@ class SessionLogin {
   std::string first() const;
   // or as the second command, with a semicolon before it.
   std::string second() const;
+  // A query whose function stands in FROM, which runs before the columns of its row: the login goes
+  // before it, in a transaction of the query's own.
+  PgResult query(PgConnection& connection, const std::string& sql,
+                 std::initializer_list<PgParameter> parameters) const;
 
  private:
   using Clock = std::chrono::steady_clock;
