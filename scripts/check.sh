@@ -37,13 +37,15 @@ suite() {
   [ "$bad" -eq 0 ] || broken+=("$name")
 }
 
-# The lines that name a failure, and the end.
+# What a failed suite said: its end, then the lines that name a failure, which therefore stand last.
 told() {
   echo "== $1 failed (build/check/$1.log):"
-  grep -nE 'FAILED|ERROR|TEST CASE|\.\.\. FAILED|rror:|signal|passed, [1-9][0-9]* failed' "build/check/$1.log" |
-    cut -c1-240 | head -n 25
-  echo "…"
-  tail -n 20 "build/check/$1.log" | cut -c1-400
+  tail -n 10 "build/check/$1.log" | cut -c1-400
+  echo "== failed in $1:"
+  sed -e 's/\x1b\[[0-9;]*m//g' "build/check/$1.log" | awk '
+    /^TEST CASE:/ { name = $0 }
+    /^[^ ]+:[0-9]+: (FATAL )?ERROR|^not ok|\.\.\. FAILED|^FAILED|[^a-z]signal [0-9]/ { print name; print; name = ""; more = 4; next }
+    more > 0 { print; more-- }' | grep -v '^ *$' | cut -c1-240 | head -n 40
 }
 
 suite lint scripts/lint.sh
