@@ -109,4 +109,21 @@ inline constexpr std::size_t event_bytes_kept = std::size_t{1} << 20;
 // Records that one call of sync_touch names: one batch of log rows each thousand.
 inline constexpr std::size_t touched_records_max = 10'000;
 
+// A text operation with more is no edit of a person; a parsed number takes a hundred bytes, so
+// that this many are a hundred megabytes.
+inline constexpr std::size_t text_components_max = 1'000'000;
+
+// Revisions that a pushed text operation may be behind. It is transformed over each of them, in the
+// push; beyond that the client pulls first, and gets them composed into one.
+inline constexpr std::int64_t text_revisions_behind_max = 512;
+
+// Differences that are looked for character by character where one text became another, and
+// comparisons for it (plus four for each character): 2 MB of notes and some milliseconds.
+inline constexpr std::size_t text_diff_edits_max = 1'000;
+inline constexpr std::size_t text_diff_steps_max = std::size_t{4} << 20;
+
+// Text outside ASCII is compared as code points, at four bytes each; what lies between the first
+// and the last difference and is larger than this is replaced.
+inline constexpr std::size_t text_diff_bytes_max = std::size_t{16} << 20;
+
 }  // namespace objectos::limits
