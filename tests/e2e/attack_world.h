@@ -108,8 +108,8 @@ struct AttackWorld {
     server.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON staff TO ada, bob");
     server.exec("SELECT sync_grant('ada'), sync_grant('bob'), sync_grant('mallory')");
     server.exec("GRANT CREATE ON SCHEMA public TO mallory");
-    server.exec("INSERT INTO diary VALUES ('b1', 'bob', 'bob-secret', 'bob@x')");
-    server.exec("INSERT INTO staff VALUES (1, 'Ada', 4711), (2, 'Bob', 90)");
+    server.exec("INSERT INTO diary VALUES ('bobs-entry', 'bob', 'bob-secret', 'bob@x')");
+    server.exec("INSERT INTO staff VALUES (1, 'Ada', 47114711), (2, 'Bob', 90)");
   }
   // Mallory owns tables that sync.
   void let_mallory_enable() {

@@ -192,7 +192,7 @@ TEST_CASE(
   world.let_mallory_enable();
   world.bob.rows("UPDATE diary SET body = 'bob-secret 2'");
   push(world.bob, "b",
-       mutation(1, "diary", "b1", "update",
+       mutation(1, "diary", "bobs-entry", "update",
                 R"("data":{"body":"bob-secret 3"},"original":{"body":"?"},"version":1)"));
   REQUIRE(world.bob.rows("SELECT count(*) FROM sync_conflicts()") == "1");
   world.bob.rows(
@@ -202,14 +202,15 @@ TEST_CASE(
   world.server.exec("SELECT sync_disable('diary'); ALTER TABLE diary RENAME TO old_diary");
   world.mallory.rows("CREATE TABLE diary (id text PRIMARY KEY, owner name, body text, email text)");
   world.mallory.rows("SELECT sync_enable('diary', deletes => 'update_wins')");
-  world.mallory.rows("INSERT INTO diary VALUES ('b1')");
+  world.mallory.rows("INSERT INTO diary VALUES ('bobs-entry')");
   const Answer answer =
       push(world.mallory, "m",
            mutation(1, "diary", "b2", "update", R"("data":{"email":"m"},"version":1)"));
   CHECK(answer.has("deleted"));
   for (const char* question :
        {"SELECT * FROM diary", "SELECT * FROM sync_conflicts()",
-        "SELECT * FROM sync_history('diary', 'b1')", "SELECT * FROM sync_history('diary', 'b2')",
-        "SELECT * FROM sync_pull('m', '0')", "SELECT sync_pull_response('m', '0')"})
+        "SELECT * FROM sync_history('diary', 'bobs-entry')",
+        "SELECT * FROM sync_history('diary', 'b2')", "SELECT * FROM sync_pull('m', '0')",
+        "SELECT sync_pull_response('m', '0')"})
     CHECK_FALSE_MESSAGE(world.mallory.ask(question).has("secret"), question);
 }

@@ -100,14 +100,14 @@ TEST_CASE("row_security = off is an error where rows would be hidden, and shows 
   world.mallory.rows("SET row_security = off");
   for (const char* call :
        {"sync_pull('m', '0')", "sync_pull_response('m', '0')", "sync_digest('m', 1)",
-        "sync_records('m', 'diary', '{b1}')", "sync_history('diary', 'b1')"}) {
+        "sync_records('m', 'diary', '{bobs-entry}')", "sync_history('diary', 'bobs-entry')"}) {
     CAPTURE(call);
     const Answer answer = world.mallory.ask(std::string("SELECT * FROM ") + call);
     CHECK_FALSE(answer.has("secret"));
     CHECK(answer.state == "42501");
   }
-  const Answer answer =
-      push(world.mallory, "m", mutation(1, "diary", "b1", "update", R"("data":{"body":"x"})"));
+  const Answer answer = push(
+      world.mallory, "m", mutation(1, "diary", "bobs-entry", "update", R"("data":{"body":"x"})"));
   CHECK(answer.has("42501"));
   CHECK(world.server.exec("SELECT body FROM diary") == "bob-secret");
 }
@@ -146,7 +146,8 @@ TEST_CASE("a session that ends at any error is the caller's own") {
   world.mallory.ask("SELECT * FROM sync_pull('m', 'garbage')");
   CHECK_FALSE(world.mallory.is_alive());
   CHECK(world.bob.is_alive());
-  CHECK(world.bob.rows("SELECT count(*) FROM sync_pull('b', '0') WHERE record_id = 'b1'") == "1");
+  CHECK(world.bob.rows("SELECT count(*) FROM sync_pull('b', '0') WHERE record_id = 'bobs-entry'") ==
+        "1");
 }
 
 TEST_CASE("messages of the server's own statements do not show hidden values at any level") {
