@@ -1,0 +1,69 @@
+// One text field of one record, as the server holds it: committed operations, numbered by the
+// revision that each made. docs/operational_transform.md, The server.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/limits.h"
+#include "protocol/operational_transform.h"
+#include "protocol/text_session.h"
+
+namespace objectos {
+
+// A committed operation. Several that retention composed are one, from `since` to `revision`.
+struct TextRevision {
+  std::int64_t since = 0;
+  std::int64_t revision = 0;
+  std::string client;    // "" for plain SQL
+  std::string mutation;  // "" where there is none
+  TextOperation operation;
+};
+
+// The steps for `client`, whose text is of revision `since`: its own operations each by itself,
+// what others committed between them composed. Others' text that goes to different sides of the
+// client's own stays in different steps, up to text_revisions_behind_max revisions. Nothing if the
+// history (ascending and without gaps) does not have `since`: the client needs the whole text.
+std::optional<std::vector<TextStep>> text_steps(std::span<const TextRevision> history,
+                                                std::string_view client, std::int64_t since);
+
+// Commits the operations that a client pushes for one field, in order, each made of the text after
+// the one before and the first of revision r.
+class TextCommit {
+ public:
+  // `history` is at least what was committed after r, if the server still has it.
+  TextCommit(std::string_view client, std::int64_t revision, std::span<const TextRevision> history,
+             std::int64_t behind_max = limits::text_revisions_behind_max);
+
+  // Whether the client must pull first: r is more than `behind_max` revisions behind, or within or
+  // before what retention composed, or an operation of the client's own was committed after r and
+  // not passed(). What is pushed builds on that as it was sent, which only the client knows.
+  bool needs_pull() const noexcept;
+
+  // The operation as it is to be committed, made of the newest text; not if needs_pull(). Throws
+  // OS007 where it would grow beyond the limits; whether it fits the text is apply()'s to say.
+  TextOperation commit(const TextOperation& sent);
+
+  // An operation of the chain that was committed before, as `revision`: those after it build on it.
+  void passed(const TextOperation& sent, std::int64_t revision);
+
+ private:
+  struct After {
+    std::int64_t revision;
+    bool is_own;
+    ot::Side side;  // of the client's text against it
+    TextOperation operation;
+  };
+  TextOperation carried(TextOperation operation, std::size_t first, std::size_t last);
+
+  std::vector<After> after_;  // each over what was passed and committed
+  bool continues_ = true;     // r is a revision of the history
+  std::int64_t behind_ = 0;
+  std::int64_t behind_max_;
+};
+
+}  // namespace objectos
