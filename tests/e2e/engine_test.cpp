@@ -6,19 +6,13 @@
 #include <thread>
 
 #include "objectos/sync_engine.h"
+#include "tests/e2e/server_control.h"
 #include "tests/e2e/support.h"
 
 using namespace e2e;
 using namespace std::chrono_literals;
 
 namespace {
-
-void server_control(const std::string& action) {
-  const char* prefix = std::getenv("OBJECTOS_AS_SERVER");
-  std::string line = std::string(prefix != nullptr ? prefix : "") +
-                     " pg_ctl -D \"$PGDATA\" -s -w -m fast " + action + " >/dev/null 2>&1";
-  REQUIRE(std::system(line.c_str()) == 0);
-}
 
 objectos::Options options(const Server& server, const std::string& file) {
   objectos::Options made{.database = file, .server = server.conninfo()};

@@ -23,7 +23,7 @@ int connect_to_server() {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  const int made = socket(AF_UNIX, SOCK_STREAM, 0);
+  const int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(made, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return made;
   close(made);
   return -1;
@@ -82,7 +82,7 @@ struct FaultyNetwork::Link {
 
 FaultyNetwork::FaultyNetwork(std::uint64_t seed, Weather weather)
     : random_(seed), weather_(weather) {
-  listening_ = socket(AF_INET, SOCK_STREAM, 0);
+  listening_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -144,7 +144,7 @@ void FaultyNetwork::accept_connections() {
   while (!done_) {
     pollfd waiting{listening_, POLLIN, 0};
     if (poll(&waiting, 1, 20) <= 0) continue;
-    const int client = accept(listening_, nullptr, nullptr);
+    const int client = accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
     const int server = connect_to_server();
     if (client < 0 || server < 0) {
       if (client >= 0) close(client);

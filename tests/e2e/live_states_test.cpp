@@ -6,6 +6,7 @@
 #include "tests/e2e/faulty_network.h"
 #include "tests/e2e/live_world.h"
 #include "tests/e2e/replica.h"
+#include "tests/e2e/server_control.h"
 
 using namespace e2e;
 using namespace std::chrono_literals;
@@ -31,13 +32,6 @@ struct Polled : LiveContacts {
 
 bool becomes(SyncEngine& engine, Live live) {
   return comes_true([&] { return engine.status().live == live; });
-}
-
-void server_control(const std::string& action) {
-  const char* prefix = std::getenv("OBJECTOS_AS_SERVER");
-  const Ended ended = shell(std::string(prefix != nullptr ? prefix : "") +
-                            " pg_ctl -D \"$PGDATA\" -s -w -m fast " + action + " >/dev/null 2>&1");
-  REQUIRE_MESSAGE(ended.code == 0, ended.output);
 }
 
 }  // namespace

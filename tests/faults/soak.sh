@@ -3,14 +3,15 @@
 # what a client that is two steps behind has pulled, and vacuumed. At the end the log, indexes and
 # all, must be at most twice as large as its live rows are in a table of their own.
 #
-# Then 200 live devices for ten minutes, and one that is idle for as long (tests/faults/torture.sh live).
+# Then 200 live devices for ten minutes, one that is idle for as long, and a network that is cut for half a minute
+# (tests/faults/torture.sh live cut).
 #
 #   COUNT=50000 tests/faults/soak.sh      PARTS="log live" says which of the two
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 parts=" ${PARTS:-log live} "
 if [ -z "${OBJECTOS_STAGE:-}" ] && [[ "$parts" == *" live "* ]]; then
-  tests/faults/torture.sh live
+  tests/faults/torture.sh live cut
   [[ "$parts" == *" log "* ]] || exit 0
 fi
 [ -n "${OBJECTOS_STAGE:-}" ] ||

@@ -1,5 +1,5 @@
 #!/bin/bash
-# torture.sh [histories] [users] [kills] [memory] [signatures] [live]: the long random tests (default: all), against a
+# torture.sh [histories] [users] [kills] [memory] [signatures] [live] [cut]: the long random tests (default: all), against a
 # server that need not survive a power cut, with files in memory where 4 GiB are free. Seeds are printed.
 #   COUNT=5000   random histories        SEED=1   the first one's seed    ONLY=n   this one, with its steps
 #   USERS=500    users with rights, policies and subscriptions of their own, through ROUNDS=20
@@ -7,11 +7,12 @@
 #   SYNCS=1000   syncs over which its memory stays what it is
 #   FLIPS=1000   signed mutations of which every bit is flipped; REPLAYS=100000, REENCODINGS=10000, HONEST=10000
 #   LIVE_CLIENTS=200   live devices, for LIVE_SECONDS=600 (only when asked for; make soak does)
-# tests/e2e/{random_histories,visible_oracle,kill_torture,steady_memory,tampering,replay,live_soak}_test.cpp say what must hold.
+#   CUT_SECONDS=30     of a network cut in the middle of a burst (likewise)
+# tests/e2e/{random_histories,visible_oracle,kill_torture,steady_memory,tampering,replay,live_soak,live_faults}_test.cpp say what must hold.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 export COUNT=${COUNT:-5000} USERS=${USERS:-500} ROUNDS=${ROUNDS:-20} KILLS=${KILLS:-1000} SYNCS=${SYNCS:-1000}
-export LIVE_CLIENTS=${LIVE_CLIENTS:-200} LIVE_SECONDS=${LIVE_SECONDS:-600}
+export LIVE_CLIENTS=${LIVE_CLIENTS:-200} LIVE_SECONDS=${LIVE_SECONDS:-600} CUT_SECONDS=${CUT_SECONDS:-30}
 export FLIPS=${FLIPS:-1000} REPLAYS=${REPLAYS:-100000} REENCODINGS=${REENCODINGS:-10000} HONEST=${HONEST:-10000}
 parts=("$@")
 [ $# -gt 0 ] || parts=(histories users kills memory signatures)
@@ -50,6 +51,7 @@ for part in "${parts[@]}"; do
       run 'live devices hear of every change*' || status=1
       run 'an idle live device*' || status=1
       ;;
+    cut) run 'a network cut in a burst*' || status=1 ;;
     signatures)
       by_all 'a signed mutation with one bit flipped*' || status=1
       run 'another text of the same mutation*,what was signed once*,honest mutations with awkward content*' ||
