@@ -27,14 +27,16 @@ View view_of(const TextOperation& operation) {
   return {components.data(), components.size(), inserted.data(), inserted.size()};
 }
 
-// Reads an operation; the present component may have been taken in part.
+// Reads an operation; the present component may have been taken in part. Behind the last one
+// follows a keep that is longer than any text.
 class Reader {
  public:
+  static constexpr std::uint32_t endless = std::uint32_t{1} << 31;
+
   explicit Reader(const View& view) noexcept
       : next_(view.components), end_(next_ + view.size), text_(view.inserted) {
     load();
   }
-  bool ended() const noexcept { return next_ == end_; }
   bool at_insert() const noexcept { return bytes_ != 0; }
   bool at_erase() const noexcept { return erases_; }
   std::uint32_t left() const noexcept { return left_; }
@@ -46,19 +48,22 @@ class Reader {
     ++next_;
     load();
   }
-  // Takes `points` of the present component, at most what is left of it; the bytes that they are.
+  // Takes `points`, at most what is left, of what is kept or deleted.
+  void pass(std::uint32_t points) noexcept {
+    left_ -= points;
+    if (left_ == 0) skip();
+  }
+  // The same of what is inserted; the bytes that they are.
   std::uint32_t take(std::uint32_t points) noexcept {
+    std::uint32_t bytes = bytes_;
     if (points == left_) {
-      const std::uint32_t bytes = bytes_;
       skip();
       return bytes;
     }
-    std::uint32_t bytes = bytes_;
-    if (bytes != left_) {
-      bytes = static_cast<std::uint32_t>(points_offset({text_, bytes_}, points).bytes);
-    } else {
+    if (bytes == left_)
       bytes = points;  // all of it is ASCII
-    }
+    else
+      bytes = static_cast<std::uint32_t>(points_offset({text_, bytes}, points).bytes);
     left_ -= points;
     bytes_ -= bytes;
     text_ += bytes;
@@ -67,9 +72,12 @@ class Reader {
 
  private:
   void load() noexcept {
-    erases_ = false;
-    left_ = bytes_ = 0;
-    if (next_ == end_) return;
+    if (next_ == end_) {
+      erases_ = false;
+      left_ = 2 * (endless - 1);
+      bytes_ = 0;
+      return;
+    }
     left_ = next_->length();
     bytes_ = next_->bytes;
     erases_ = next_->is_erase();
@@ -98,18 +106,11 @@ class Composition {
   void erase(std::uint32_t points) noexcept { writer_.erase(points); }
   void insert(const char* text, std::uint32_t points, std::uint32_t bytes) noexcept {
     writer_.insert(points, bytes);
-    std::memcpy(text_, text, bytes);
+    if (bytes == 1)
+      *text_ = *text;  // a typed character; a call would take longer than all the rest
+    else
+      std::memcpy(text_, text, bytes);
     text_ += bytes;
-  }
-  void rest_of(Reader& reader) noexcept {
-    for (; !reader.ended(); reader.skip()) {
-      if (reader.at_insert())
-        insert(reader.text(), reader.left(), reader.bytes());
-      else if (reader.at_erase())
-        erase(reader.left());
-      else
-        keep(reader.left());
-    }
   }
   View end(const Room& room) const {
     writer_.check();
@@ -136,73 +137,69 @@ View compose_into(const Room& room, const View& first, const View& second) {
       b.skip();
       continue;
     }
-    if (a.ended() || b.ended()) break;
     const std::uint32_t points = std::min(a.left(), b.left());
+    if (points >= Reader::endless) break;
     const bool erased = b.at_erase();
-    b.take(points);
+    b.pass(points);
     if (a.at_insert()) {
       const char* const text = a.text();
       const std::uint32_t bytes = a.take(points);
       if (!erased) out.insert(text, points, bytes);
     } else {
-      a.take(points);
+      a.pass(points);
       if (erased)
         out.erase(points);
       else
         out.keep(points);
     }
   }
-  out.rest_of(a);
-  out.rest_of(b);
   return out.end(room);
 }
 
-// One level of the tree: room for every operation in it.
-struct Level {
+// Memory for the operations of one level of the tree, which stand in it one after the other.
+class Level {
+ public:
   Level(std::size_t components_max, std::size_t inserted_max)
-      : components(new TextComponent[components_max]), inserted(new char[inserted_max]) {}
-  std::unique_ptr<TextComponent[]> components;
-  std::unique_ptr<char[]> inserted;
+      : components_(new TextComponent[components_max]), inserted_(new char[inserted_max]) {
+    clear();
+  }
+  void clear() noexcept { free_ = {components_.get(), inserted_.get()}; }
+  const View& add(const View& first, const View& second) {
+    last_ = compose_into(free_, first, second);
+    free_.components += last_.size;
+    free_.inserted += last_.inserted_bytes;
+    return last_;
+  }
+  const View& add(const View& one) { return add(one, {nullptr, 0, nullptr, 0}); }
+
+ private:
+  std::unique_ptr<TextComponent[]> components_;
+  std::unique_ptr<char[]> inserted_;
+  Room free_{};
+  View last_{};
 };
 
-// Composes neighbours; what has none is copied.
-std::vector<View> compose_pairs(const std::vector<View>& parts, const Level& level) {
-  std::vector<View> pairs;
-  pairs.reserve((parts.size() + 1) / 2);
-  constexpr View nothing{nullptr, 0, nullptr, 0};
-  Room room{level.components.get(), level.inserted.get()};
-  for (std::size_t i = 0; i < parts.size(); i += 2) {
-    const bool alone = i + 1 == parts.size();
-    pairs.push_back(compose_into(room, parts[i], alone ? nothing : parts[i + 1]));
-    room.components += pairs.back().size;
-    room.inserted += pairs.back().inserted_bytes;
+// Composes neighbours until one is left, which then stands in one of the two; the parts stand
+// elsewhere.
+View reduce(std::vector<View>& parts, Level& first, Level& second) {
+  Level* to = &first;
+  for (Level* next = &second; parts.size() > 1; std::swap(to, next)) {
+    to->clear();
+    std::size_t count = 0;
+    for (std::size_t i = 0; i + 1 < parts.size(); i += 2)
+      parts[count++] = to->add(parts[i], parts[i + 1]);
+    if (parts.size() % 2 == 1) parts[count++] = to->add(parts.back());
+    parts.resize(count);
   }
-  return pairs;
+  return parts.front();
 }
 
 TextOperation operation_of(const View& view) {
-  TextComponents components(view.size);
-  std::copy_n(view.components, view.size, components.data());
-  components.set_size(view.size);
-  return {std::move(components), std::string(view.inserted, view.inserted_bytes)};
+  return {TextComponents(std::span(view.components, view.size)),
+          std::string(view.inserted, view.inserted_bytes)};
 }
 
-}  // namespace
-
-TextOperation compose(const TextOperation& a, const TextOperation& b) {
-  const View first = view_of(a), second = view_of(b);
-  TextComponents components(first.size + second.size);
-  std::string inserted(first.inserted_bytes + second.inserted_bytes, '\0');
-  const View view = compose_into({components.data(), inserted.data()}, first, second);
-  components.set_size(view.size);
-  inserted.resize(view.inserted_bytes);
-  return {std::move(components), std::move(inserted)};
-}
-
-TextOperation compose_all(std::span<const TextOperation> operations) {
-  if (operations.empty()) return {};
-  if (operations.size() == 1) return operations[0];
-  if (operations.size() == 2) return compose(operations[0], operations[1]);
+TextOperation compose_block(std::span<const TextOperation> operations) {
   std::vector<View> parts;
   parts.reserve(operations.size());
   std::size_t components = 0, inserted = 0;
@@ -211,12 +208,33 @@ TextOperation compose_all(std::span<const TextOperation> operations) {
     components += parts.back().size;
     inserted += parts.back().inserted_bytes;
   }
-  Level level(components, inserted), other(components, inserted);
-  while (parts.size() > 1) {
-    parts = compose_pairs(parts, level);
-    std::swap(level, other);
-  }
-  return operation_of(parts[0]);
+  Level first(components, inserted), second(components, inserted);
+  return operation_of(reduce(parts, first, second));
+}
+
+}  // namespace
+
+TextOperation compose(const TextOperation& a, const TextOperation& b) {
+  const View first = view_of(a), second = view_of(b);
+  TextRoom room(first.size + second.size);
+  std::string inserted(first.inserted_bytes + second.inserted_bytes, '\0');
+  const View view = compose_into({room.begin(), inserted.data()}, first, second);
+  inserted.resize(view.inserted_bytes);
+  return {room.take(view.size), std::move(inserted)};
+}
+
+TextOperation compose_all(std::span<const TextOperation> operations) {
+  if (operations.empty()) return {};
+  if (operations.size() == 1) return operations[0];
+  if (operations.size() == 2) return compose(operations[0], operations[1]);
+  // The lower levels block by block, so that they stay in the processor's cache.
+  constexpr std::size_t block_size = 512;
+  std::vector<TextOperation> blocks;
+  blocks.reserve((operations.size() + block_size - 1) / block_size);
+  for (; !operations.empty();
+       operations = operations.subspan(std::min(block_size, operations.size())))
+    blocks.push_back(compose_block(operations.first(std::min(block_size, operations.size()))));
+  return compose_block(blocks);
 }
 
 }  // namespace objectos::ot

@@ -14,11 +14,14 @@ TextComponents::TextComponents(std::size_t capacity) {
   if (capacity > inline_max) grow(capacity);
 }
 
-TextComponents::TextComponents(const TextComponents& other) {
-  if (other.size_ > inline_max) grow(other.size_);
-  std::copy_n(other.data(), other.size_, data());
-  size_ = other.size_;
+TextComponents::TextComponents(std::span<const TextComponent> components)
+    : TextComponents(components.size()) {
+  std::copy(components.begin(), components.end(), data());
+  set_size(components.size());
 }
+
+TextComponents::TextComponents(const TextComponents& other)
+    : TextComponents(std::span(other.data(), other.size())) {}
 
 TextComponents& TextComponents::operator=(const TextComponents& other) {
   if (this != &other) *this = TextComponents(other);
@@ -79,15 +82,13 @@ void require_valid_text(std::string_view text, const char* what) {
     throw ProtocolError(ErrorCode::malformed_message, std::string(what) + " has U+0000");
 }
 
-void require_text_limits(std::size_t base_points, std::size_t inserted_bytes) {
-  if (base_points > limits::string_bytes_max)
-    throw ProtocolError(ErrorCode::limit_exceeded, "the text operation spans too many characters",
-                        "It spans " + std::to_string(base_points) + ", a text has at most " +
-                            std::to_string(limits::string_bytes_max) + ".");
+void refuse_text_limits(std::size_t base_points, std::size_t inserted_bytes) {
+  const std::string most = ", at most " + std::to_string(limits::string_bytes_max) + ".";
   if (inserted_bytes > limits::string_bytes_max)
     throw ProtocolError(ErrorCode::limit_exceeded, "the text operation inserts too much",
-                        "It inserts " + std::to_string(inserted_bytes) + " bytes, at most " +
-                            std::to_string(limits::string_bytes_max) + " are allowed.");
+                        std::to_string(inserted_bytes) + " bytes" + most);
+  throw ProtocolError(ErrorCode::limit_exceeded, "the text operation spans too many characters",
+                      std::to_string(base_points) + most);
 }
 
 std::size_t TextOperationBuilder::spanned(std::size_t points) {

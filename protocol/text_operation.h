@@ -7,7 +7,7 @@
 // It spans no more than limits::string_bytes_max code points and inserts no more bytes than that,
 // so no sum of lengths overflows 32 bits.
 //
-// Components are eight bytes each in one block (six of them within the object); all inserted text
+// Components are eight bytes each in one block (four of them within the object); all inserted text
 // stands in one string. A value may be read by any number of threads.
 #pragma once
 
@@ -17,6 +17,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "protocol/limits.h"
 
 namespace objectos {
 
@@ -39,6 +41,8 @@ class TextComponents {
   TextComponents() noexcept {}
   // Empty, with room for so many.
   explicit TextComponents(std::size_t capacity);
+  // A copy of these.
+  explicit TextComponents(std::span<const TextComponent> components);
   TextComponents(const TextComponents& other);
   TextComponents(TextComponents&& other) noexcept { take(other); }
   TextComponents& operator=(const TextComponents& other);
@@ -55,7 +59,7 @@ class TextComponents {
   void set_size(std::size_t size) noexcept { size_ = static_cast<std::uint32_t>(size); }
 
  private:
-  static constexpr std::uint32_t inline_max = 6;
+  static constexpr std::uint32_t inline_max = 4;
   bool is_inline() const noexcept { return capacity_ == inline_max; }
   void release() noexcept {
     if (!is_inline()) delete[] heap_;
@@ -123,7 +127,12 @@ class TextOperationBuilder {
 // Throws OS005 unless the text is valid UTF-8 without U+0000; `what` begins the message.
 void require_valid_text(std::string_view text, const char* what);
 
+[[noreturn]] void refuse_text_limits(std::size_t base_points, std::size_t inserted_bytes);
+
 // Throws OS007 if an operation spans so many code points, or inserts so many bytes.
-void require_text_limits(std::size_t base_points, std::size_t inserted_bytes);
+inline void require_text_limits(std::size_t base_points, std::size_t inserted_bytes) {
+  if (base_points > limits::string_bytes_max || inserted_bytes > limits::string_bytes_max)
+    refuse_text_limits(base_points, inserted_bytes);
+}
 
 }  // namespace objectos

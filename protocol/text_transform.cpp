@@ -105,29 +105,28 @@ std::size_t components_max(const TextOperation& a, const TextOperation& b) {
   return a.components().size() + b.components().size();
 }
 
-TextOperation finish(TextComponents&& components, const TextWriter& writer,
-                     const TextOperation& source) {
+TextOperation finish(TextRoom& room, const TextWriter& writer, const TextOperation& source) {
   writer.check();
-  components.set_size(static_cast<std::size_t>(writer.end() - components.data()));
-  return {std::move(components), std::string(source.inserted())};
+  return {room.take(static_cast<std::size_t>(writer.end() - room.begin())),
+          std::string(source.inserted())};
 }
 
 }  // namespace
 
 TextOperation transform(const TextOperation& a, const TextOperation& b, Side side_of_a) {
-  TextComponents components(components_max(a, b));
-  TextWriter writer(components.data());
+  TextRoom room(components_max(a, b));
+  TextWriter writer(room.begin());
   NoWriter nothing;
   walk(Reader(a), Reader(b), side_of_a == Side::left, writer, nothing);
-  return finish(std::move(components), writer, a);
+  return finish(room, writer, a);
 }
 
 std::pair<TextOperation, TextOperation> transform_both(const TextOperation& a,
                                                        const TextOperation& b, Side side_of_a) {
-  TextComponents for_a(components_max(a, b)), for_b(components_max(a, b));
-  TextWriter to_a(for_a.data()), to_b(for_b.data());
+  TextRoom room_a(components_max(a, b)), room_b(components_max(a, b));
+  TextWriter to_a(room_a.begin()), to_b(room_b.begin());
   walk(Reader(a), Reader(b), side_of_a == Side::left, to_a, to_b);
-  return {finish(std::move(for_a), to_a, a), finish(std::move(for_b), to_b, b)};
+  return {finish(room_a, to_a, a), finish(room_b, to_b, b)};
 }
 
 std::size_t transform_position(std::size_t position, const TextOperation& a, Side side) {

@@ -1,11 +1,35 @@
 // How the algebra writes components: into room that was made before, in canonical form.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <utility>
 
 #include "protocol/text_operation.h"
 
 namespace objectos {
+
+// Room for the components of a result whose size is not known yet. Few are written aside first, so
+// that a small result needs no memory of its own however large it could have become.
+class TextRoom {
+ public:
+  explicit TextRoom(std::size_t most)
+      : components_(most <= few_max ? 0 : most), is_few_(most <= few_max) {}
+  TextComponent* begin() noexcept { return is_few_ ? few_ : components_.data(); }
+  // The first `size`, that were written. The room is not to be used afterwards.
+  TextComponents take(std::size_t size) {
+    if (is_few_) return TextComponents(std::span<const TextComponent>(few_, size));
+    components_.set_size(size);
+    return std::move(components_);
+  }
+
+ private:
+  static constexpr std::size_t few_max = 16;
+  TextComponents components_;
+  bool is_few_;
+  TextComponent few_[few_max];
+};
 
 // Writes from `begin` on. Each call writes at most one component, a keep none until something
 // follows it; so there must be room for as many as there are calls of erase() and insert(), twice.
