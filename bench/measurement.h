@@ -32,14 +32,14 @@ struct Measurement {
   std::vector<double> ours;   // in `unit`
   std::vector<double> floor;  // in `unit`
   std::vector<std::pair<std::string, double>> extra;  // further figures, with units in the name
-  std::string unit = "s";                             // or "bytes", "tx/s"
+  std::string unit = "s";                             // or "ms", "bytes", "tx/s", "M/s"
   bool more_is_better = false;                        // of rates
 
   double value() const { return median(ours); }
   bool absolute() const { return floor.empty(); }
   double ratio() const { return median(ours) / median(floor); }
   bool met() const {
-    if (absolute()) return value() <= goal;
+    if (absolute()) return more_is_better ? value() >= goal : value() <= goal;
     return more_is_better ? ratio() >= goal : ratio() <= goal;
   }
 };
@@ -67,5 +67,8 @@ Suite local_write_suite();
 Suite local_write_busy_suite();
 Suite wire_suite();
 Suite enable_suite();
+Suite text_replay_suite();
+Suite text_branches_suite();
+Suite text_small_suite();
 
 }  // namespace bench

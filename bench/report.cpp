@@ -50,6 +50,8 @@ std::string shown(double value, const std::string& unit) {
   char text[48];
   if (unit == "s")
     std::snprintf(text, sizeof text, "%.2f ms", value * 1000);
+  else if (unit == "ms")
+    std::snprintf(text, sizeof text, "%.2f ms", value);
   else
     std::snprintf(text, sizeof text, "%.0f %s", value, unit == "bytes" ? "B" : unit.c_str());
   return text;

@@ -4,7 +4,7 @@ BENCH_OBJS := $(patsubst %.cpp,build/%.o,$(wildcard bench/*.cpp))
 
 build/bench/%.o: bench/%.cpp mk/bench.mk
 	@mkdir -p $(@D)
-	$(CXX) $(CLIENT_CXXFLAGS) $(EXTRA_CXXFLAGS) -Iclient/include $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CXX) $(CLIENT_CXXFLAGS) $(EXTRA_CXXFLAGS) -I. -Iclient/include $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(BENCH_OBJS:.o=.d)
 
