@@ -24,6 +24,7 @@ build/check-$(1): $(patsubst %.cpp,build/%.o,$(wildcard tests/faults/$(2)/*.cpp)
 endef
 $(eval $(call fault_program,faults,points))
 $(eval $(call fault_program,crash,crash))
+$(eval $(call fault_program,traces,traces))
 
 # The fuzz targets over their seeds, without libFuzzer (make fuzz has it).
 build/fuzz-replay: $(patsubst %.cpp,build/%.o,$(filter-out %/seeded.cpp,$(wildcard tests/fuzz/*.cpp))) $(LIB_STATIC)
@@ -43,7 +44,7 @@ build/tests/%.o: tests/%.cpp mk/tests.mk
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_CXXFLAGS) $(EXTRA_CXXFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash build/fuzz-replay build/test-c-api
+tests: $(foreach s,$(TEST_SUITES),$(if $(call suite_sources,$(s)),build/test-$(s))) build/check-faults build/check-crash build/check-traces build/fuzz-replay build/test-c-api
 
 .PHONY: check check-regress check-isolation check-protocol check-client check-e2e check-c-api check-install check-examples check-tutorial \
 	check-upgrade check-operations check-sanitizers check-warnings lint format coverage demo \
@@ -105,5 +106,6 @@ bench-gate: all stage build/bench/objectos-bench
 check-faults: build/check-faults build/test-e2e
 soak: build/test-e2e
 check-crash: build/check-crash
+check-traces: build/check-traces
 check-faults check-restore check-crash check-traces fuzz soak: all stage
 	$(call run_script,tests/faults/$@.sh)
