@@ -1,5 +1,6 @@
 #include "tests/e2e/faulty_network.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -69,6 +70,17 @@ class AnswerCounter {
 };
 
 }  // namespace
+
+// The system asks the filter before TCP sees the packet.
+void lose_what_arrives(int socket, bool lost) {
+  sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{1, &nothing};
+  const int ignored = 0;
+  const int done = lost
+                       ? setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
+                       : setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof ignored);
+  if (done != 0) throw std::runtime_error("no filter for the socket");
+}
 
 struct FaultyNetwork::Link {
   int socket[2];  // of the client, of the server
@@ -141,7 +153,9 @@ std::optional<Ending> FaultyNetwork::draw_ending(const Weather& weather) {
 }
 
 void FaultyNetwork::accept_connections() {
+  bool swallowed = false;
   while (!done_) {
+    if (swallowed != swallowing_) lose_what_arrives(listening_, swallowed = swallowing_);
     pollfd waiting{listening_, POLLIN, 0};
     if (poll(&waiting, 1, 20) <= 0) continue;
     const int client = accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -166,9 +180,10 @@ void FaultyNetwork::carry(int client, int server, std::uint64_t seed, std::optio
                           Weather weather) {
   Link link{{client, server}, std::mt19937_64(seed), ending, weather, {}, {0, 0}, 0};
   const int drops = drops_;
-  bool open = true;
+  bool open = true, swallowed = false;
   while (open && !done_) {
-    if (held_) {
+    if (swallowed != swallowing_) lose_what_arrives(client, swallowed = swallowing_);
+    if (held_ || swallowed) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       continue;
     }

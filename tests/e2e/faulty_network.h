@@ -44,6 +44,10 @@ struct Weather {
   long bytes_per_second = 0;  // 0: as fast as it goes
 };
 
+// What arrives at this socket of a TCP connection is lost, and not acknowledged; or is not any
+// more.
+void lose_what_arrives(int socket, bool lost);
+
 class FaultyNetwork {
  public:
   explicit FaultyNetwork(std::uint64_t seed = 0, Weather weather = {});
@@ -61,6 +65,9 @@ class FaultyNetwork {
   void drop_all() { ++drops_; }
   // While held, nothing passes in either direction and no connection ends.
   void hold(bool held) { held_ = held; }
+  // While it swallows, what the client sends is lost before it arrives, without a word, and nothing
+  // is sent to it: a cut cable. (A held network acknowledges what it keeps.)
+  void swallow(bool swallowing) { swallowing_ = swallowing; }
 
   // From now on what goes to the client is kept, one text for each connection.
   void record() { recording_ = true; }
@@ -98,7 +105,7 @@ class FaultyNetwork {
   std::list<std::thread> links_;
   std::map<const Link*, std::string> recorded_;  // guarded by recorded_mutex_
   std::mutex recorded_mutex_;
-  std::atomic<bool> done_{false}, held_{false}, recording_{false};
+  std::atomic<bool> done_{false}, held_{false}, swallowing_{false}, recording_{false};
   std::atomic<int> drops_{0}, connections_{0}, endings_{0}, lost_answers_{0};
   std::atomic<long> bytes_{0}, answers_{0};
   std::atomic<long> passed_[2] = {0, 0};

@@ -51,7 +51,7 @@ std::vector<std::string> lines_of(const objectos::PullPage& page) {
 struct Way {
   std::unique_ptr<objectos::Transport> transport;
   Way(const Server& server, Frames frames)
-      : transport(objectos::make_pg_transport(server.conninfo(), 10s, frames)) {
+      : transport(objectos::make_pg_transport(server.conninfo(), {10s, 0s}, frames)) {
     transport->connect();
   }
   // The pages of one round, one list of lines each.
@@ -195,7 +195,7 @@ TEST_CASE("a round in frames has the rows of a round in rows, whatever the size 
     std::string conninfo = server.conninfo();
     const std::string user = std::string("user=") + std::getenv("PGUSER");
     conninfo.replace(conninfo.find(user), user.size(), "user=framed_reader");
-    way.transport = objectos::make_pg_transport(conninfo, 10s, frames);
+    way.transport = objectos::make_pg_transport(conninfo, {10s, 0s}, frames);
     way.transport->connect();
     return way;
   };
@@ -267,7 +267,8 @@ TEST_CASE(
   server.exec("CREATE TABLE notes (id int PRIMARY KEY, body text); SELECT sync_enable('notes')");
   server.exec("INSERT INTO notes SELECT g, 'the same words ' || g FROM generate_series(1, 2000) g");
   const auto bytes_of_pull = [&](Frames frames) {
-    auto transport = objectos::make_pg_transport(link.conninfo(server.conninfo()), 10s, frames);
+    auto transport =
+        objectos::make_pg_transport(link.conninfo(server.conninfo()), {10s, 0s}, frames);
     transport->connect();
     link.bytes();
     transport->begin_round();

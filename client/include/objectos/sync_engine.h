@@ -44,6 +44,11 @@ struct Timing {
   std::chrono::milliseconds backoff_first{1'000};  // upper bound of the first retry's pause
   std::chrono::milliseconds backoff_max{300'000};  // upper bound of every retry's pause
   std::chrono::milliseconds connect_timeout{10'000};
+  // The server may be silent for so long where it should answer, or read what is sent to it; then
+  // the exchange fails, and is made again later. It is found out by waiting, so also where
+  // something in between acknowledges what it does not pass on. Longer than any honest answer
+  // takes. 0: for ever.
+  std::chrono::milliseconds answer_timeout{600'000};
   // A number in [0, 1); by default a real random generator. Full jitter: pause = random * bound.
   std::function<double()> random;
   // Milliseconds since the Unix epoch; by default the system clock.

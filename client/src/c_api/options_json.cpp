@@ -112,6 +112,8 @@ bool take_number(Options& options, const JsonMember& member) {
     options.timing.backoff_max = milliseconds(whole(member));
   else if (member.name == "connect_timeout_ms")
     options.timing.connect_timeout = milliseconds(whole(member));
+  else if (member.name == "answer_timeout_ms")
+    options.timing.answer_timeout = milliseconds(whole(member));
   else
     return false;
   return true;

@@ -252,7 +252,7 @@ std::vector<Finding> SyncEngine::Impl::diagnose() {
     if (server.empty()) {
       throw Error(ErrorClass::usage, "no_server", "No server is named.", {}, "Give --server.");
     }
-    auto link = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
+    auto link = make_pg_transport(server, patience(), options_.frames);
     link->sign_with(RequestSigner::of(options_));
     link->connect();
     asked.ok("reach", "The server answers and has the extension.");

@@ -133,7 +133,7 @@ Transport& SyncEngine::Impl::transport() {
     // Without the engine lock: asking the server something goes beside another engine.
     if (server.empty()) server = open_beside()->state().server;
     if (server.empty()) no_server();
-    auto made = make_pg_transport(server, options_.timing.connect_timeout, options_.frames);
+    auto made = make_pg_transport(server, patience(), options_.frames);
     server_ = std::move(server);
     std::lock_guard lock(transport_mutex_);
     if (cancelling_) made->cancel();
@@ -172,7 +172,7 @@ SyncResult SyncEngine::Impl::clone() {
                   options_.database, "Run `objectos-sync sync` on it, or name a new file.");
     }
     const auto connection = [this] {
-      return make_pg_transport(server_, options_.timing.connect_timeout, options_.frames);
+      return make_pg_transport(server_, patience(), options_.frames);
     };
     database_ = clone_replica(link, {options_.database, server, wanted, connection}, limits, events,
                               result);

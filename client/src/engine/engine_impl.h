@@ -92,6 +92,9 @@ class SyncEngine::Impl {
   auto exclusively(Work work, Writes writes = Writes::unknown);
   LocalDatabase& database();
   Transport& transport();
+  Patience patience() const {
+    return {options_.timing.connect_timeout, options_.timing.answer_timeout};
+  }
   std::unique_ptr<LocalDatabase> open_beside() const;
   void describe_file(Status& status) const;
   SessionLimits session_limits();

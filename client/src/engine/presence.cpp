@@ -56,8 +56,8 @@ std::unique_ptr<PresenceConnection> SyncEngine::Impl::presence_connection() cons
     const auto state = open_beside()->state();
     const std::string server = options_.server.empty() ? state.server : options_.server;
     if (server.empty()) no_server();
-    return std::make_unique<PresenceConnection>(server, options_.timing.connect_timeout,
-                                                RequestSigner::of(options_), state.client_id);
+    return std::make_unique<PresenceConnection>(server, patience(), RequestSigner::of(options_),
+                                                state.client_id);
   });
 }
 

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "engine/error_classes.h"
-#include "transport/silence.h"
 
 namespace objectos {
 
@@ -70,9 +69,17 @@ void PgConnection::check_not_cancelled() const {
   if (cancelled_) {
     throw Error(ErrorClass::transient, "cancelled", "The exchange was stopped.");
   }
+  if (unanswered_too_long_) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(patience_.answer).count();
+    throw Error(ErrorClass::transient, "answer_timeout",
+                "The server was silent for " + std::to_string(seconds) +
+                    " s, where it should have answered or read on.",
+                {}, default_hint(""));
+  }
 }
 
 bool PgConnection::open() {
+  unanswered_too_long_ = false;
   check_not_cancelled();
   if (cancel_sent_.exchange(false)) close();
   if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) {
@@ -97,7 +104,7 @@ bool PgConnection::open() {
 }
 
 void PgConnection::wait_connected() {
-  const auto deadline = Clock::now() + timeout_;
+  const auto deadline = Clock::now() + patience_.connect;
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (state != PGRES_POLLING_OK) {
     if (state == PGRES_POLLING_FAILED || PQstatus(connection_) == CONNECTION_BAD) {
@@ -152,9 +159,11 @@ void PgConnection::throw_result_error(const PGresult* result) {
 }
 
 bool PgConnection::wait_for(short events) noexcept {
-  while (!cancelled_) {
+  const auto begin = Clock::now();
+  while (!cancelled_ && !unanswered_too_long_) {
     pollfd descriptor{PQsocket(connection_), events, 0};
     if (poll(&descriptor, 1, kLookMs) > 0) return true;
+    unanswered_too_long_ = patience_.answer.count() > 0 && Clock::now() - begin > patience_.answer;
   }
   close();
   return false;

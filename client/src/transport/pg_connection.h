@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "transport/silence.h"
+
 namespace objectos {
 
 struct PgResultFree {
@@ -28,8 +30,8 @@ using PgParameter = std::optional<std::string>;
 
 class PgConnection {
  public:
-  PgConnection(std::string conninfo, std::chrono::milliseconds timeout)
-      : conninfo_(std::move(conninfo)), timeout_(timeout) {}
+  PgConnection(std::string conninfo, Patience patience)
+      : conninfo_(std::move(conninfo)), patience_(patience) {}
   ~PgConnection() { close(); }
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
@@ -68,7 +70,8 @@ class PgConnection {
   bool has_backend(int process_id) const noexcept {
     return PQbackendPID(connection_) == process_id;
   }
-  void limit_silence_to(std::chrono::milliseconds silence) noexcept;
+  // From now on each end finds a peer that is gone within about so long (silence.h).
+  void limit_silence_to(std::chrono::milliseconds silence);
   // Best effort, for clean-up: false when it failed.
   bool try_command(const char* sql) noexcept;
   bool over_unix_socket() const noexcept;
@@ -81,8 +84,8 @@ class PgConnection {
   void prepare_to_send();
   void require_open() const;
   void flush();
-  // Waits for the socket, or until cancel(): false, and the connection is closed, since what is
-  // still on its way cannot be waited for.
+  // Waits for the socket, or until cancel() or the end of patience: false, and the connection is
+  // closed, since what is still on its way cannot be waited for; check_not_cancelled() says which.
   bool wait_for(short events) noexcept;
   PGresult* next_result();
   void drain() noexcept;
@@ -91,7 +94,7 @@ class PgConnection {
   [[noreturn]] void throw_result_error(const PGresult* result);
 
   std::string conninfo_;
-  std::chrono::milliseconds timeout_;
+  const Patience patience_;
   PGconn* connection_ = nullptr;
   std::mutex cancel_mutex_;  // guards cancel_handle_
   PGcancel* cancel_handle_ = nullptr;
@@ -101,6 +104,7 @@ class PgConnection {
   std::atomic<bool> cancel_sent_{false};  // it may yet hit a later statement
   std::atomic<bool> unanswered_{false};   // something was sent whose answer was not read
   std::atomic<bool> cancelled_{false};
+  bool unanswered_too_long_ = false;
 };
 
 }  // namespace objectos

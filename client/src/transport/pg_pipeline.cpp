@@ -66,8 +66,11 @@ void PgConnection::take_notifications(
   busy_ = false;
 }
 
-void PgConnection::limit_silence_to(std::chrono::milliseconds silence) noexcept {
-  if (connection_ != nullptr) limit_silence_of_listener(connection_, silence);
+void PgConnection::limit_silence_to(std::chrono::milliseconds silence) {
+  require_open();
+  if (over_unix_socket()) return;
+  limit_silence_of_listener(connection_, silence);
+  query(silence_of_server_sql(silence));
 }
 
 }  // namespace objectos

@@ -49,8 +49,8 @@ std::string array_literal(const std::vector<std::string>& texts) {
 
 class PgTransport final : public Transport {
  public:
-  PgTransport(const std::string& conninfo, std::chrono::milliseconds timeout, Frames frames)
-      : connection_(conninfo, timeout), frames_(frames) {}
+  PgTransport(const std::string& conninfo, Patience patience, Frames frames)
+      : connection_(conninfo, patience), frames_(frames) {}
 
   void connect() override {
     if (!connection_.open()) return;
@@ -419,11 +419,10 @@ class PgTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo,
-                                             std::chrono::milliseconds connect_timeout,
+std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo, Patience patience,
                                              Frames frames) {
   check_conninfo(conninfo);
-  return std::make_unique<PgTransport>(conninfo, connect_timeout, frames);
+  return std::make_unique<PgTransport>(conninfo, patience, frames);
 }
 
 }  // namespace objectos

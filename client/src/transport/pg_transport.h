@@ -6,6 +6,7 @@
 #include <string>
 
 #include "objectos/types.h"
+#include "transport/silence.h"
 #include "transport/transport.h"
 
 namespace objectos {
@@ -15,8 +16,7 @@ namespace objectos {
 // cannot be parsed.
 // `frames`: see Options. A server that has no frames, or does not let this role use them, or does
 // not keep its texts in UTF-8, is spoken to in rows.
-std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo,
-                                             std::chrono::milliseconds connect_timeout,
+std::unique_ptr<Transport> make_pg_transport(const std::string& conninfo, Patience patience,
                                              Frames frames = Frames::automatic);
 
 }  // namespace objectos

@@ -27,11 +27,10 @@ std::optional<PresenceKind> kind_named(std::string_view name) {
 
 }  // namespace
 
-PresenceConnection::PresenceConnection(const std::string& conninfo,
-                                       std::chrono::milliseconds connect_timeout,
+PresenceConnection::PresenceConnection(const std::string& conninfo, Patience patience,
                                        std::shared_ptr<const RequestSigner> signer,
                                        std::string client_id)
-    : connection_(conninfo, connect_timeout), client_id_(std::move(client_id)) {
+    : connection_(conninfo, patience), client_id_(std::move(client_id)) {
   check_conninfo(conninfo);
   login_.sign_with(std::move(signer));
 }

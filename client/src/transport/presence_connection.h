@@ -18,7 +18,7 @@ namespace objectos {
 
 class PresenceConnection {
  public:
-  PresenceConnection(const std::string& conninfo, std::chrono::milliseconds connect_timeout,
+  PresenceConnection(const std::string& conninfo, Patience patience,
                      std::shared_ptr<const RequestSigner> signer, std::string client_id);
 
   // Connects, logs in and listens. A peer that is silent for so long counts as lost.

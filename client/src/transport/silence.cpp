@@ -61,17 +61,35 @@ void set_limits(PGconn* connection, const Limits& limits) noexcept {
 #endif
 }
 
+// A third of it idle, then two tries; the system counts in whole seconds.
+Limits limits_of_listener(std::chrono::milliseconds silence) noexcept {
+  const auto ms = static_cast<int>(std::clamp<std::int64_t>(silence.count(), 1'000, 3'600'000));
+  const int third = std::max(ms / 3'000, 1);
+  return {ms, third, third, 2};
+}
+
 }  // namespace
 
 void limit_silence(PGconn* connection) noexcept {
   set_limits(connection, {kUnacknowledgedMs, kSilentSeconds, kTrySeconds, kTries});
 }
 
-// A third of it idle, then two tries; the system counts in whole seconds.
 void limit_silence_of_listener(PGconn* connection, std::chrono::milliseconds silence) noexcept {
-  const auto ms = static_cast<int>(std::clamp<std::int64_t>(silence.count(), 1'000, 3'600'000));
-  const int third = std::max(ms / 3'000, 1);
-  set_limits(connection, {ms, third, third, 2});
+  set_limits(connection, limits_of_listener(silence));
+}
+
+std::string silence_of_server_sql(std::chrono::milliseconds silence) {
+  const Limits limits = limits_of_listener(silence);
+  const auto row = [](const char* name, int value) {
+    return std::string("('") + name + "', '" + std::to_string(value) + "')";
+  };
+  return "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES " +
+         row("tcp_user_timeout", limits.unacknowledged_ms) + ", " +
+         row("tcp_keepalives_idle", limits.idle_s) + ", " +
+         row("tcp_keepalives_interval", limits.try_s) + ", " +
+         row("tcp_keepalives_count", limits.tries) +
+         ") AS wanted (name, value) JOIN pg_catalog.pg_settings USING (name)"
+         " WHERE source = 'default'";
 }
 
 }  // namespace objectos

@@ -1,11 +1,18 @@
-// How long a network may be silent before a connection counts as lost.
+// How long a network, or the server behind it, may be silent before a connection counts as lost.
 #pragma once
 
 #include <libpq-fe.h>
 
 #include <chrono>
+#include <string>
 
 namespace objectos {
+
+// How long the caller waits. `answer`: for the next byte of an answer, or for room to send the next
+// byte of a question; 0: as long as the connection lives.
+struct Patience {
+  std::chrono::milliseconds connect{10'000}, answer{0};
+};
 
 // What was sent and is not acknowledged for so long, or waits for a peer that takes nothing, ends
 // the connection; the system's own patience is a quarter of an hour and more.
@@ -24,5 +31,9 @@ void limit_silence(PGconn* connection) noexcept;
 // The same for a connection that listens: a peer that is gone is found within about so long,
 // whether something is under way or not.
 void limit_silence_of_listener(PGconn* connection, std::chrono::milliseconds silence) noexcept;
+
+// A statement by which the server finds a client that is gone within about so long. What anybody
+// has set of tcp_user_timeout and tcp_keepalives_* stays.
+std::string silence_of_server_sql(std::chrono::milliseconds silence);
 
 }  // namespace objectos
