@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/code_points.h"
+#include "protocol/limits.h"
 #include "protocol/operational_transform.h"
 #include "protocol/text_writer.h"
 
@@ -199,15 +200,21 @@ TextOperation operation_of(const View& view) {
           std::string(view.inserted, view.inserted_bytes)};
 }
 
+std::size_t inserted_bytes(std::span<const TextOperation> operations) {
+  std::size_t bytes = 0;
+  for (const TextOperation& one : operations) bytes += one.inserted().size();
+  return bytes;
+}
+
 TextOperation compose_block(std::span<const TextOperation> operations) {
   std::vector<View> parts;
   parts.reserve(operations.size());
-  std::size_t components = 0, inserted = 0;
+  std::size_t components = 0;
   for (const TextOperation& one : operations) {
     parts.push_back(view_of(one));
     components += parts.back().size;
-    inserted += parts.back().inserted_bytes;
   }
+  const std::size_t inserted = inserted_bytes(operations);
   Level first(components, inserted), second(components, inserted);
   return operation_of(reduce(parts, first, second));
 }
@@ -220,21 +227,32 @@ TextOperation compose(const TextOperation& a, const TextOperation& b) {
   std::string inserted(first.inserted_bytes + second.inserted_bytes, '\0');
   const View view = compose_into({room.begin(), inserted.data()}, first, second);
   inserted.resize(view.inserted_bytes);
+  if (inserted.size() < inserted.capacity() / 2) inserted.shrink_to_fit();
   return {room.take(view.size), std::move(inserted)};
 }
 
 TextOperation compose_all(std::span<const TextOperation> operations) {
+  // So many at a time that the lower levels stay in the processor's cache; and no more text at a
+  // time than the result may have, for a level is twice as large as what it is made of.
+  constexpr std::size_t block_size = 512;
   if (operations.empty()) return {};
   if (operations.size() == 1) return operations[0];
   if (operations.size() == 2) return compose(operations[0], operations[1]);
-  // The lower levels block by block, so that they stay in the processor's cache.
-  constexpr std::size_t block_size = 512;
-  std::vector<TextOperation> blocks;
-  blocks.reserve((operations.size() + block_size - 1) / block_size);
-  for (; !operations.empty();
-       operations = operations.subspan(std::min(block_size, operations.size())))
-    blocks.push_back(compose_block(operations.first(std::min(block_size, operations.size()))));
-  return compose_block(blocks);
+  if (operations.size() > block_size) {
+    std::vector<TextOperation> blocks;
+    blocks.reserve((operations.size() + block_size - 1) / block_size);
+    for (auto rest = operations; !rest.empty();) {
+      const std::size_t size = std::min(block_size, rest.size());
+      blocks.push_back(compose_all(rest.first(size)));
+      rest = rest.subspan(size);
+    }
+    return compose_all(blocks);
+  }
+  if (inserted_bytes(operations) > limits::string_bytes_max) {
+    const std::size_t half = operations.size() / 2;
+    return compose(compose_all(operations.first(half)), compose_all(operations.subspan(half)));
+  }
+  return compose_block(operations);
 }
 
 }  // namespace objectos::ot

@@ -14,10 +14,19 @@ bool is_own(const TextRevision& one, std::string_view client) {
   return !one.mutation.empty() && one.client == client;
 }
 
-// The first operation that was not made of an older text than that of `revision`.
-auto first_after(std::span<const TextRevision> history, std::int64_t revision) {
-  return std::lower_bound(history.begin(), history.end(), revision,
-                          [](const TextRevision& one, std::int64_t at) { return one.since < at; });
+// What was committed after `revision`. Nothing if the history does not have it one by one.
+std::optional<std::span<const TextRevision>> after_revision(const TextHistory& history,
+                                                            std::int64_t revision) {
+  const auto operations = history.operations;
+  const auto first =
+      std::lower_bound(operations.begin(), operations.end(), revision,
+                       [](const TextRevision& one, std::int64_t at) { return one.since < at; });
+  if (first == operations.end()) {
+    if (revision != history.revision) return std::nullopt;
+  } else if (first->since != revision || first->revision != revision + 1) {
+    return std::nullopt;
+  }
+  return std::span(first, operations.end());
 }
 
 // Composes neighbours into steps.
@@ -50,49 +59,39 @@ class StepWriter {
 
 }  // namespace
 
-std::optional<std::vector<TextStep>> text_steps(std::span<const TextRevision> history,
-                                                std::string_view client, std::int64_t since) {
-  const auto first = first_after(history, since);
+std::optional<std::vector<TextStep>> text_steps(const TextHistory& history, std::string_view client,
+                                                std::int64_t since) {
+  const auto after = after_revision(history, since);
+  if (!after) return std::nullopt;
   std::vector<TextStep> steps;
-  if (first == history.end()) {
-    if (history.empty() || history.back().revision != since) return std::nullopt;
-    return steps;
-  }
-  if (first->since != since) return std::nullopt;
-  const bool many = history.end() - first > limits::text_revisions_behind_max;
+  const bool many = static_cast<std::int64_t>(after->size()) > limits::text_revisions_behind_max;
   StepWriter writer(steps);
   std::optional<ot::Side> side;
-  for (auto one = first; one != history.end(); ++one) {
-    if (is_own(*one, client)) {
-      writer.own(*one);
+  for (const TextRevision& one : *after) {
+    if (is_own(one, client)) {
+      writer.own(one);
       continue;
     }
-    if (!many || !side) side = ot::side_of(client, one->client);
-    writer.foreign(*one, *side);
+    if (!many || !side) side = ot::side_of(client, one.client);
+    writer.foreign(one, *side);
   }
   writer.flush();
   return steps;
 }
 
-TextCommit::TextCommit(std::string_view client, std::int64_t revision,
-                       std::span<const TextRevision> history, std::int64_t behind_max)
-    : behind_max_(behind_max) {
-  const auto first = first_after(history, revision);
-  if (first == history.end()) {
-    continues_ = history.empty() || history.back().revision == revision;
-    return;
-  }
-  continues_ = first->since == revision;
-  behind_ = history.back().revision - revision;
-  if (!continues_ || behind_ > behind_max) return;
-  after_.reserve(static_cast<std::size_t>(history.end() - first));
-  for (auto one = first; one != history.end(); ++one)
+TextCommit::TextCommit(std::string_view client, std::int64_t revision, const TextHistory& history,
+                       std::int64_t behind_max) {
+  const auto after = after_revision(history, revision);
+  reaches_ = after && static_cast<std::int64_t>(after->size()) <= behind_max;
+  if (!reaches_) return;
+  after_.reserve(after->size());
+  for (const TextRevision& one : *after)
     after_.push_back(
-        {one->revision, is_own(*one, client), ot::side_of(client, one->client), one->operation});
+        {one.revision, is_own(one, client), ot::side_of(client, one.client), one.operation});
 }
 
 bool TextCommit::needs_pull() const noexcept {
-  return !continues_ || behind_ > behind_max_ ||
+  return !reaches_ ||
          std::any_of(after_.begin(), after_.end(), [](const After& one) { return one.is_own; });
 }
 
@@ -107,7 +106,6 @@ TextOperation TextCommit::carried(TextOperation operation, std::size_t first, st
 }
 
 TextOperation TextCommit::commit(const TextOperation& sent) {
-  ++behind_;
   return carried(sent, 0, after_.size());
 }
 

@@ -15,7 +15,8 @@
 
 namespace objectos {
 
-// A committed operation. Several that retention composed are one, from `since` to `revision`.
+// A committed operation. Several that retention composed are one, from `since` to `revision`: it is
+// nobody's own, and no step of anybody.
 struct TextRevision {
   std::int64_t since = 0;
   std::int64_t revision = 0;
@@ -24,24 +25,31 @@ struct TextRevision {
   TextOperation operation;
 };
 
+// The newest revision, and the operations that led there, ascending and without gaps; as many of
+// the last ones as are kept (or were read).
+struct TextHistory {
+  std::int64_t revision = 0;
+  std::span<const TextRevision> operations;
+};
+
 // The steps for `client`, whose text is of revision `since`: its own operations each by itself,
 // what others committed between them composed. Others' text that goes to different sides of the
 // client's own stays in different steps, up to text_revisions_behind_max revisions. Nothing if the
-// history (ascending and without gaps) does not have `since`: the client needs the whole text.
-std::optional<std::vector<TextStep>> text_steps(std::span<const TextRevision> history,
-                                                std::string_view client, std::int64_t since);
+// history does not reach back to `since` operation by operation: the client needs the whole text.
+std::optional<std::vector<TextStep>> text_steps(const TextHistory& history, std::string_view client,
+                                                std::int64_t since);
 
 // Commits the operations that a client pushes for one field, in order, each made of the text after
 // the one before and the first of revision r.
 class TextCommit {
  public:
-  // `history` is at least what was committed after r, if the server still has it.
-  TextCommit(std::string_view client, std::int64_t revision, std::span<const TextRevision> history,
+  TextCommit(std::string_view client, std::int64_t revision, const TextHistory& history,
              std::int64_t behind_max = limits::text_revisions_behind_max);
 
-  // Whether the client must pull first: r is more than `behind_max` revisions behind, or within or
-  // before what retention composed, or an operation of the client's own was committed after r and
-  // not passed(). What is pushed builds on that as it was sent, which only the client knows.
+  // Whether the client must pull first: r is more than `behind_max` revisions behind, or beyond
+  // what the history reaches back to operation by operation, or an operation of the client's own
+  // was committed after r and not passed(). What is pushed builds on that as it was sent, which
+  // only the client knows.
   bool needs_pull() const noexcept;
 
   // The operation as it is to be committed, made of the newest text; not if needs_pull(). Throws
@@ -61,9 +69,7 @@ class TextCommit {
   TextOperation carried(TextOperation operation, std::size_t first, std::size_t last);
 
   std::vector<After> after_;  // each over what was passed and committed
-  bool continues_ = true;     // r is a revision of the history
-  std::int64_t behind_ = 0;
-  std::int64_t behind_max_;
+  bool reaches_ = true;       // from r, as far as it may be
 };
 
 }  // namespace objectos

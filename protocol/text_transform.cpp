@@ -67,6 +67,8 @@ void write_rest(Reader& reader, Writer& out) noexcept {
   }
 }
 
+void write_rest(Reader&, NoWriter&) noexcept {}
+
 // Both operations along the text that they were made of. The inserted texts of either stay what
 // they are, so only components are written.
 template <typename WriterA, typename WriterB>

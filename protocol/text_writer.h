@@ -15,11 +15,14 @@ namespace objectos {
 class TextRoom {
  public:
   explicit TextRoom(std::size_t most)
-      : components_(most <= few_max ? 0 : most), is_few_(most <= few_max) {}
+      : components_(most <= few_max ? 0 : most), most_(most), is_few_(most <= few_max) {}
   TextComponent* begin() noexcept { return is_few_ ? few_ : components_.data(); }
   // The first `size`, that were written. The room is not to be used afterwards.
   TextComponents take(std::size_t size) {
     if (is_few_) return TextComponents(std::span<const TextComponent>(few_, size));
+    // What is small in the end does not hold on to the memory of what it could have become.
+    if (size < most_ / 2)
+      return TextComponents(std::span<const TextComponent>(components_.data(), size));
     components_.set_size(size);
     return std::move(components_);
   }
@@ -27,6 +30,7 @@ class TextRoom {
  private:
   static constexpr std::size_t few_max = 16;
   TextComponents components_;
+  std::size_t most_;
   bool is_few_;
   TextComponent few_[few_max];
 };

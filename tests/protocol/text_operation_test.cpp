@@ -1,6 +1,8 @@
 // Text operations by themselves: what is accepted, what it does, what is refused.
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "protocol/code_points.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
@@ -169,6 +171,20 @@ TEST_CASE("no operation spans more than a text can have, however it comes about"
   const TextOperation insert = builder.build();
   CHECK(refusal([&] { ot::compose(insert, insert); }).code() == ErrorCode::limit_exceeded);
   CHECK(refusal([&] { builder.insert(half).insert(half); }).code() == ErrorCode::limit_exceeded);
+}
+
+TEST_CASE(
+    "many operations that insert and delete more than a text can have compose to what is left") {
+  TextOperationBuilder builder;
+  const TextOperation insert = builder.insert(std::string(20'000'000, 'x')).build();
+  const TextOperation erase = op("[-20000000]");
+  std::vector<TextOperation> operations;
+  for (int i = 0; i < 3; ++i) operations.insert(operations.end(), {insert, erase});
+  CHECK(ot::compose_all(operations).changes_nothing());
+  operations.push_back(op(R"(["y"])"));
+  CHECK(write_text_operation(ot::compose_all(operations)) == R"(["y"])");
+  operations.assign(3, insert);
+  CHECK(refusal([&] { ot::compose_all(operations); }).code() == ErrorCode::limit_exceeded);
 }
 
 TEST_CASE("operations with and without memory of their own are copied, moved and compared alike") {

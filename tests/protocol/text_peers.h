@@ -56,7 +56,10 @@ class TextServer {
         answer.rejected = edit.mutation;
         return answer;
       }
-      if (!chain) chain.emplace(client, edit.revision, history_for(client), behind_max_);
+      if (!chain) {
+        const std::vector<TextRevision> operations = history_for(client);
+        chain.emplace(client, edit.revision, TextHistory{revision_, operations}, behind_max_);
+      }
       if (known != judged_.end()) {
         chain->passed(edit.operation, known->second);
         answer.committed.push_back(edit.mutation);
@@ -78,7 +81,7 @@ class TextServer {
   }
 
   TextPullAnswer pull(const std::string& client, std::int64_t since) const {
-    TextPullAnswer answer{revision_, text_steps(history_, client, since), {}, {}};
+    TextPullAnswer answer{revision_, text_steps({revision_, history_}, client, since), {}, {}};
     if (answer.steps) return answer;
     answer.text = text_;
     for (const auto& [mutation, revision] : judged_) {
@@ -97,9 +100,7 @@ class TextServer {
     for (std::size_t i = 0; i + 1 < old; ++i, --old) {
       TextRevision& one = history_[i];
       const TextRevision& next = history_[i + 1];
-      if (one.client != next.client || !one.mutation.empty() || !next.mutation.empty()) continue;
-      one.operation = ot::compose(one.operation, next.operation);
-      one.revision = next.revision;
+      one = {one.since, next.revision, "", "", ot::compose(one.operation, next.operation)};
       history_.erase(history_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
     }
     if (history_.size() > 2 * kept)

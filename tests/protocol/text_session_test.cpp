@@ -92,6 +92,39 @@ TEST_CASE("an own operation that was committed otherwise than computed is taken 
   CHECK(session.text() == ot::apply("theirsmine!", change));
 }
 
+TEST_CASE("edits within what was committed stay in it when the whole text comes") {
+  TextSession session = session_of("ab");
+  session.edit("m1", op(R"([1,"hello"])"));
+  session.freeze();
+  session.edit("m2", op(R"([4,"-"])"));
+  CHECK(session.text() == "ahel-lob");
+  session.take_text("> ahellob", 9, {"m1"});
+  CHECK(session.text() == "> ahel-lob");
+  CHECK(session.state().base == "> ahellob");
+  CHECK(session.state().edits.size() == 1);
+  const TextState before = session.state();
+  CHECK(session.take_text("older", 9, {"m2"}).changes_nothing());
+  CHECK(session.state() == before);
+}
+
+TEST_CASE("of edits that were committed before others of one's own, too, nothing stays twice") {
+  for (const bool whole : {false, true}) {
+    CAPTURE(whole);
+    TextSession session = session_of("ab");
+    session.edit("m1", op(R"(["1"])"));
+    session.edit("m2", op(R"([3,"2"])"));
+    session.edit("m3", op(R"([4,"3"])"));
+    CHECK(session.text() == "1ab23");
+    if (whole)
+      session.take_text("ab2", 1, {"m2"});
+    else
+      session.take(own(0, "m2", R"([2,"2"])"));
+    CHECK(session.state().base == "ab2");
+    CHECK(session.text() == "1ab23");
+    CHECK(session.state().edits.size() == 2);
+  }
+}
+
 TEST_CASE("steps at or below the revision are skipped, steps that leave a gap refused") {
   TextSession session = session_of("ab");
   session.take(foreign(0, R"(["1"])"));
@@ -235,29 +268,47 @@ TEST_CASE("a pull tells others' text by side, own operations each by itself, and
   add("m", "m-1", R"(["3"])");
   add("", "", R"(["4"])");
   add("z", "z-1", R"(["5"])");
-  const auto steps = text_steps(history, "m", 0);
+  const std::int64_t head = 5;
+  const auto steps = text_steps({head, history}, "m", 0);
   REQUIRE(steps.has_value());
   REQUIRE(steps->size() == 4);
   CHECK((*steps)[0] == TextStep{0, 2, "", ot::Side::right, op(R"(["21"])")});
   CHECK((*steps)[1].own == "m-1");
   CHECK((*steps)[2] == TextStep{3, 4, "", ot::Side::right, op(R"(["4"])")});
   CHECK((*steps)[3] == TextStep{4, 5, "", ot::Side::left, op(R"(["5"])")});
-  CHECK(text_steps(history, "m", 5)->empty());
-  CHECK_FALSE(text_steps(history, "m", 6).has_value());
+  CHECK(text_steps({head, history}, "m", 5)->empty());
+  CHECK_FALSE(text_steps({head, history}, "m", 6).has_value());
+  CHECK_FALSE(TextCommit("q", 5, {head, history}).needs_pull());
+  CHECK(TextCommit("q", 6, {head, history}).needs_pull());
   history.erase(history.begin());
-  CHECK_FALSE(text_steps(history, "m", 0).has_value());
-  CHECK(text_steps(history, "m", 1)->size() == 4);
+  CHECK_FALSE(text_steps({head, history}, "m", 0).has_value());
+  CHECK(TextCommit("q", 0, {head, history}).needs_pull());
+  CHECK(text_steps({head, history}, "m", 1)->size() == 4);
+  history[0] = {1, 3, "", "", op(R"(["32"])")};  // composed by retention
+  history.erase(history.begin() + 1);
+  CHECK_FALSE(text_steps({head, history}, "m", 1).has_value());
+  CHECK_FALSE(text_steps({head, history}, "m", 2).has_value());
+  CHECK(TextCommit("q", 1, {head, history}).needs_pull());
+  CHECK(TextCommit("q", 2, {head, history}).needs_pull());
+  CHECK(text_steps({head, history}, "m", 3)->size() == 2);
+  CHECK_FALSE(TextCommit("q", 3, {head, history}).needs_pull());
+  history.clear();  // nothing is kept
+  CHECK(text_steps({head, history}, "m", 5)->empty());
+  CHECK_FALSE(text_steps({head, history}, "m", 4).has_value());
+  CHECK(TextCommit("q", 4, {head, history}).needs_pull());
+  CHECK_FALSE(TextCommit("q", 5, {head, history}).needs_pull());
 }
 
 TEST_CASE("beyond the limit of revisions the rest is one step, whoever it is from") {
   std::vector<TextRevision> history;
   for (std::int64_t i = 0; i < 600; ++i)
     history.push_back({i, i + 1, i % 2 == 0 ? "a" : "z", "x", op(R"(["x"])")});
-  CHECK(text_steps(history, "m", 0)->size() == 1);
-  CHECK(text_steps(history, "m", 100)->size() == 500);
-  CHECK(TextCommit("m", 0, history).needs_pull());
-  CHECK_FALSE(TextCommit("m", 88, history).needs_pull());
-  CHECK(TextCommit("z", 590, history).needs_pull());  // own operations, not named
+  const std::int64_t head = 600;
+  CHECK(text_steps({head, history}, "m", 0)->size() == 1);
+  CHECK(text_steps({head, history}, "m", 100)->size() == 500);
+  CHECK(TextCommit("m", 0, {head, history}).needs_pull());
+  CHECK_FALSE(TextCommit("m", 88, {head, history}).needs_pull());
+  CHECK(TextCommit("z", 590, {head, history}).needs_pull());  // own operations, not named
 }
 
 TEST_CASE("10,000 offline edits meet 10,000 concurrent ones after one pull first") {
