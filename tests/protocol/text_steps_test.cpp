@@ -1,6 +1,10 @@
 // The steps of a text field on their way from the server to a client.
 #include <doctest/doctest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "protocol/text_history.h"
 #include "protocol/text_steps.h"
 #include "tests/protocol/refusal.h"
@@ -78,9 +82,9 @@ TEST_CASE("malformed steps are refused, and the refusal names the field") {
               "more"},
           std::pair{R"({"revision":1,"more":1})", "more"},
       }) {
-    CAPTURE(json);
-    const ProtocolError error = refusal([&] { decode_text_progress(parse_json(json)); });
+    CAPTURE(one.first);
+    const ProtocolError error = refusal([&] { decode_text_progress(parse_json(one.first)); });
     CHECK(error.code() == ErrorCode::invalid_mutation);
-    CHECK(error.field() == field);
+    CHECK(error.field() == one.second);
   }
 }
