@@ -57,31 +57,29 @@ TEST_CASE("what the history tells a client arrives as it was") {
 }
 
 TEST_CASE("malformed steps are refused, and the refusal names the field") {
-  for (
-      const auto& [json, field] : {
-          std::pair{R"([])", "text field"},
-          std::pair{R"({})", "revision"},
-          std::pair{R"({"revision":-1})", "revision"},
-          std::pair{R"({"revision":1,"since":1})", "since"},
-          std::pair{R"({"revision":1,"steps":[]})", "since"},
-          std::pair{R"({"revision":1,"since":0,"steps":[]})", "revision"},
-          std::pair{R"({"revision":1,"since":0,"steps":{}})", "steps"},
-          std::pair{R"({"revision":1,"since":0,"steps":[1]})", "step"},
-          std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"op":[]}]})", "side"},
-          std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"side":"up","op":[]}]})",
-                    "side"},
-          std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"side":"left"}]})", "op"},
-          std::pair{R"({"revision":1,"since":0,"steps":[{"revision":0,"side":"left","op":[]}]})",
-                    "revision"},
-          std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"","op":[]}]})", "own"},
-          std::pair{
-              R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"m","side":"left","op":[]}]})",
-              "side"},
-          std::pair{
-              R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"m","op":[],"more":1}]})",
-              "more"},
-          std::pair{R"({"revision":1,"more":1})", "more"},
-      }) {
+  const std::pair<const char*, const char*> cases[] = {
+      std::pair{R"([])", "text field"},
+      std::pair{R"({})", "revision"},
+      std::pair{R"({"revision":-1})", "revision"},
+      std::pair{R"({"revision":1,"since":1})", "since"},
+      std::pair{R"({"revision":1,"steps":[]})", "since"},
+      std::pair{R"({"revision":1,"since":0,"steps":[]})", "revision"},
+      std::pair{R"({"revision":1,"since":0,"steps":{}})", "steps"},
+      std::pair{R"({"revision":1,"since":0,"steps":[1]})", "step"},
+      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"op":[]}]})", "side"},
+      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"side":"up","op":[]}]})", "side"},
+      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"side":"left"}]})", "op"},
+      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":0,"side":"left","op":[]}]})",
+                "revision"},
+      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"","op":[]}]})", "own"},
+      std::pair{
+          R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"m","side":"left","op":[]}]})",
+          "side"},
+      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"m","op":[],"more":1}]})",
+                "more"},
+      std::pair{R"({"revision":1,"more":1})", "more"},
+  };
+  for (const auto& one : cases) {
     CAPTURE(one.first);
     const ProtocolError error = refusal([&] { decode_text_progress(parse_json(one.first)); });
     CHECK(error.code() == ErrorCode::invalid_mutation);
