@@ -1,6 +1,6 @@
 #!/bin/bash
 # check-traces: recordings of real writing (TRACES=directory, files *.json and *.json.gz) are replayed by
-# the algebra of text fields and must end with the text that they ended with then. The project carries
+# the algebra of text fields, those of two writers by two sessions with a history between, and must end with the text that they ended with then. The project carries
 # none; the public collection of editing traces (josephg/editing-traces) has them in this form.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
