@@ -16,7 +16,7 @@ namespace objectos::server {
 
 namespace {
 
-bool noted = false;   // in this transaction; it writes the log
+bool noted = false;   // in this transaction
 bool wanted = false;  // and the notifier is to be told
 
 // Called by the backend, after a commit too, where nothing may fail.

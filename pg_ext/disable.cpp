@@ -6,6 +6,7 @@
 // they can confuse nobody: a pull re-reads the object whole, since its view fingerprint holds
 // reshaped_at, takes values from the rows themselves, and versions come from one sequence, so an
 // old deletion never outranks a record that was made after it.
+#include "pg_ext/commit_signal.h"
 #include "pg_ext/eligibility.h"
 #include "pg_ext/history_index.h"
 #include "pg_ext/pg.h"
@@ -67,6 +68,7 @@ OBJECTOS_FUNCTION(sync_disable) {
     forget_object(spi, table);
     take_away(spi, table);
   });
+  signal_at_commit();
   return null_result(call);
 }
 

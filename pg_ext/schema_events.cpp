@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "pg_ext/commit_signal.h"
 #include "pg_ext/eligibility.h"
 #include "pg_ext/partitions.h"
 #include "pg_ext/shape.h"
@@ -133,5 +134,11 @@ OBJECTOS_FUNCTION(follow_schema) {
       reshape_users_of_types(spi, "SELECT classid, objid FROM pg_event_trigger_ddl_commands()");
     for (const Oid relid : changed_objects(spi)) follow_object(spi, relid);
   });
+  return null_result(call);
+}
+
+OBJECTOS_FUNCTION(tell_schema) {
+  require_event(call, "tell_schema()");
+  signal_at_commit();
   return null_result(call);
 }

@@ -1,5 +1,6 @@
 // The SQL function sync_subscribe.
 #include "pg_ext/boundary.h"
+#include "pg_ext/commit_signal.h"
 #include "pg_ext/subscriptions.h"
 
 #include "pg_ext/pg.h"
@@ -19,5 +20,6 @@ OBJECTOS_FUNCTION(sync_subscribe) {
   std::optional<std::string> subscription;
   if (!argument_is_null(call, 1)) subscription = argument_as_text(call, 1, JSONBOID);
   const std::optional<std::string> stored = store_subscription(client_id, subscription);
+  signal_at_commit();  // the client itself may be another session
   return stored ? result_from_text(JSONBOID, *stored) : null_result(call);
 }

@@ -285,6 +285,16 @@ COMMENT ON FUNCTION objectos_sync.follow_schema() IS 'event trigger: changes of 
 CREATE EVENT TRIGGER objectos_sync_schema ON ddl_command_end
   WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER TYPE')
   EXECUTE FUNCTION objectos_sync.follow_schema();
+-- What clients see of an object may be another from now on. (GRANT of a role is no event.)
+CREATE FUNCTION objectos_sync.tell_schema() RETURNS event_trigger
+  LANGUAGE c SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'objectos_tell_schema';
+COMMENT ON FUNCTION objectos_sync.tell_schema() IS 'event trigger: clients that listen look again';
+CREATE EVENT TRIGGER objectos_sync_tell ON ddl_command_end
+  WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SCHEMA', 'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP TYPE',
+    'DROP DOMAIN', 'GRANT', 'REVOKE', 'CREATE POLICY', 'ALTER POLICY', 'DROP POLICY', 'CREATE FUNCTION', 'ALTER FUNCTION',
+    'DROP FUNCTION')
+  EXECUTE FUNCTION objectos_sync.tell_schema();
 -- Also in the role replica, in which rows are captured, too.
 ALTER EVENT TRIGGER objectos_sync_guard ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_forget ENABLE ALWAYS;
@@ -292,6 +302,7 @@ ALTER EVENT TRIGGER objectos_sync_arrive ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_attach ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_rewrite ENABLE ALWAYS;
 ALTER EVENT TRIGGER objectos_sync_schema ENABLE ALWAYS;
+ALTER EVENT TRIGGER objectos_sync_tell ENABLE ALWAYS;
 
 -- === capture ======================================================================================
 CREATE FUNCTION objectos_sync.stamp() RETURNS trigger
