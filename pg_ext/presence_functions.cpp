@@ -7,6 +7,7 @@
 #include "pg_ext/live_slots.h"
 #include "pg_ext/presence.h"
 #include "pg_ext/pull.h"
+#include "pg_ext/push_signatures.h"
 #include "pg_ext/settings.h"
 #include "protocol/errors.h"
 #include "protocol/json.h"
@@ -37,6 +38,12 @@ Who identified(const std::string& client_id) {
   live::attach();
   presence::attach();
   return who;
+}
+
+// The same of whoever says something to others.
+Who speaking(const std::string& client_id) {
+  require_proven_user("Others hear of a session that has logged in.");
+  return identified(client_id);
 }
 
 // A jsonb argument as text that fits into an event.
@@ -152,7 +159,7 @@ void list_members(RowWriter& writer, const std::string& channel) {
 using namespace objectos::server;
 
 OBJECTOS_FUNCTION(sync_presence_join) {
-  const Who who = identified(text_argument(call, 0));
+  const Who who = speaking(text_argument(call, 0));
   spend_event();
   const std::string channel = require_channel(text_argument(call, 1));
   const std::string state = small_document(call, 2, "state");
@@ -163,7 +170,7 @@ OBJECTOS_FUNCTION(sync_presence_join) {
 }
 
 OBJECTOS_FUNCTION(sync_presence_update) {
-  const Who who = identified(text_argument(call, 0));
+  const Who who = speaking(text_argument(call, 0));
   spend_event();
   const std::string channel = require_channel(text_argument(call, 1));
   show_state(who, channel, small_document(call, 2, "state"));
@@ -187,7 +194,7 @@ OBJECTOS_FUNCTION(sync_presence) {
 }
 
 OBJECTOS_FUNCTION(sync_broadcast) {
-  const Who who = identified(text_argument(call, 0));
+  const Who who = speaking(text_argument(call, 0));
   spend_event();
   const std::string channel = require_channel(text_argument(call, 1));
   presence::broadcast(who, channel, small_document(call, 2, "payload"));

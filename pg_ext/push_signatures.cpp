@@ -87,10 +87,9 @@ void require_signatures_from(std::int64_t first_signed, const std::vector<PushIt
   }
 }
 
-void require_proven_user() {
+void require_proven_user(const char* what) {
   if (!required_by_server() || proven_user_id()) return;
-  signature_required("this server takes signed mutations only",
-                     "A conflict is ended in a session that has logged in.");
+  signature_required("this server takes signed mutations only", what);
 }
 
 namespace {

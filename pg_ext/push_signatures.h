@@ -39,8 +39,9 @@ class PushSignatures {
 void require_signatures(const std::vector<PushEntry>& entries, const PushSignatures& signatures);
 void require_signatures_from(std::int64_t first_signed, const std::vector<PushItem>& items);
 
-// sync_resolve's write has no signature: where they are required, the session must have logged in.
-void require_proven_user();
+// What a session says without a signature: where they are required, it must have logged in. `what`
+// is a sentence.
+void require_proven_user(const char* what);
 
 // Keeps the signed form of what was applied now. From its first such mutation on a client signs.
 void store_signatures(const std::string& client_id, const ClientState& client,

@@ -92,7 +92,7 @@ Verdict resolve(const std::string& conflict_id, const std::string* resolution, c
 
 Datum answer(FunctionCall call, const std::string* resolution, const Json* values) {
   RowWriter writer(call);
-  require_proven_user();
+  require_proven_user("A conflict is ended in a session that has logged in.");
   write_verdicts(writer, {resolve(argument_as_text(call, 0, UUIDOID), resolution, values)});
   return null_result(call);
 }
