@@ -158,6 +158,10 @@ void list_members(RowWriter& writer, const std::string& channel) {
 
 using namespace objectos::server;
 
+OBJECTOS_FUNCTION(sync_channel) {
+  return result_from_text(TEXTOID, require_channel(text_argument(call, 0)));
+}
+
 OBJECTOS_FUNCTION(sync_presence_join) {
   const Who who = speaking(text_argument(call, 0));
   spend_event();

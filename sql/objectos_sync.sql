@@ -357,6 +357,10 @@ CREATE FUNCTION objectos_sync.notifier() RETURNS jsonb
   LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_notifier';
 COMMENT ON FUNCTION objectos_sync.notifier() IS 'the background worker that tells of commits: {state, pid, listeners, problem}';
 
+CREATE FUNCTION sync_channel(channel text) RETURNS text
+  LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_channel';
+COMMENT ON FUNCTION sync_channel(text) IS 'the name that events have of a channel, however its record id is written';
+
 CREATE FUNCTION sync_presence_join(client_id text, channel text, state jsonb DEFAULT '{}') RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'objectos_sync_presence_join';
 COMMENT ON FUNCTION sync_presence_join(text, text, jsonb)
@@ -751,7 +755,7 @@ CREATE FUNCTION objectos_sync.client_functions() RETURNS SETOF regprocedure
        'sync_resolve', 'sync_objects', 'sync_clients', 'sync_fork', 'sync_reserve_ids', 'sync_digest', 'sync_subscribe', 'sync_touch',
        'sync_digest_buckets', 'sync_digest_records',
        'sync_records', 'sync_history', 'sync_challenge', 'sync_login', 'sync_presence_join', 'sync_presence_update',
-       'sync_presence_leave', 'sync_presence', 'sync_broadcast', 'sync_events');
+       'sync_presence_leave', 'sync_presence', 'sync_broadcast', 'sync_events', 'sync_channel');
   END;
 COMMENT ON FUNCTION objectos_sync.client_functions() IS 'what sync_grant() lets a role call';
 

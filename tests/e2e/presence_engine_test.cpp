@@ -154,6 +154,52 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "a record's channel is one, however its id is written, and an app may write it in several") {
+  PresenceWorld world;
+  world.server.exec(
+      "CREATE TABLE pages (id uuid PRIMARY KEY); SELECT sync_enable('pages');"
+      "INSERT INTO pages VALUES ('00000000-0000-4000-8000-00000000000a');"
+      "GRANT SELECT ON pages TO ada, bob");
+  const std::string lower = "pages/00000000-0000-4000-8000-00000000000a",
+                    upper = "pages/00000000-0000-4000-8000-00000000000A",
+                    braced = "pages/{00000000-0000-4000-8000-00000000000a}";
+  App ada(world, "ada"), bob(world, "bob");
+  auto first = ada.join(upper, "1");
+  CHECK(ada.hears(1) == Lines{"listed " + upper + "; ada 1"});
+  {
+    auto second = bob.join(lower, "2");
+    CHECK(bob.hears(1) == Lines{"listed " + lower + "; ada 1; bob 2"});
+    CHECK(ada.hears(2) == Lines{"join " + upper + " bob 2", "user_online " + upper + " bob"});
+    first.broadcast("3");
+    CHECK(bob.hears(1) == Lines{"broadcast " + lower + " ada 3"});
+    {
+      auto again = bob.join(braced, "4");
+      CHECK(bob.hears(1) == Lines{"listed " + braced + "; ada 1; bob 4"});
+      CHECK(ada.hears(1) == Lines{"update " + upper + " bob 4"});
+      CHECK(App::of(second.list()) == Lines{"ada 1", "bob 4"});
+      first.update("5");
+      CHECK(bob.hears(2) == Lines{"update " + lower + " ada 5", "update " + braced + " ada 5"});
+    }
+    second.update("6");  // one of two spellings is left, and the channel is not
+    CHECK(ada.hears(1) == Lines{"update " + upper + " bob 6"});
+  }
+  CHECK(ada.hears(2) == Lines{"leave " + upper + " bob", "user_offline " + upper + " bob"});
+  // Numbers.
+  auto number = ada.join("notes/1", "1");
+  ada.hears(1);
+  for (const std::string spelled : {"notes/01", "notes/+1", "notes/ 1"}) {
+    CAPTURE(spelled);
+    auto other = bob.join(spelled, "2");
+    const Lines heard = bob.hears(1);
+    if (heard == Lines{"refused " + spelled}) continue;  // no id of a number
+    CHECK(heard == Lines{"listed " + spelled + "; ada 1; bob 2"});
+    CHECK(ada.hears(2) == Lines{"join notes/1 bob 2", "user_online notes/1 bob"});
+    other = objectos::Presence();
+    CHECK(ada.hears(2) == Lines{"leave notes/1 bob", "user_offline notes/1 bob"});
+  }
+}
+
+TEST_CASE(
     "stop() leaves every channel, start() joins them again, and a handle outlives its engine") {
   PresenceWorld world;
   App ada(world, "ada"), bob(world, "bob");

@@ -94,6 +94,7 @@ void PresenceHub::update(const std::string& channel, const std::string& state) {
   found->second.dirty = found->second.dirty || found->second.state != state;
   found->second.state = state;
   found->second.refused = false;
+  each_joined(found->second.name, [&](const auto&, Channel& same) { same.state = state; });
   wake_.set();
 }
 
@@ -107,9 +108,17 @@ void PresenceHub::leave(const std::string& channel) {
   std::lock_guard lock(mutex_);
   const auto found = channels_.find(channel);
   if (found == channels_.end() || --found->second.links > 0) return;
-  if (found->second.joined) left_.push_back(channel);
+  const std::string name = found->second.joined ? found->second.name : "";
   channels_.erase(found);
+  leave_server(name);
   wake_.set();
+}
+
+// With mutex_ held: unless the app is in it under another spelling.
+void PresenceHub::leave_server(const std::string& name) {
+  bool stays = name.empty();
+  each_joined(name, [&](const auto&, const Channel&) { stays = true; });
+  if (!stays) left_.push_back(name);
 }
 
 // From a log callback on the hub's thread: it runs already, or is about to end.
@@ -204,9 +213,11 @@ void PresenceHub::send_updates() {
     std::lock_guard lock(mutex_);
     const auto found = channels_.find(each.channel);
     if (found == channels_.end()) continue;
-    for (PresentClient& client : found->second.present) {
-      if (client.client_id == connection_->client_id()) client.state = each.payload;
-    }
+    each_joined(found->second.name, [&](const auto&, Channel& same) {
+      for (PresentClient& client : same.present) {
+        if (client.client_id == connection_->client_id()) client.state = each.payload;
+      }
+    });
   }
 }
 
@@ -221,14 +232,26 @@ void PresenceHub::join_channels() {
     }
   }
   for (const Broadcast& each : wanted) {
-    const bool in = accepted(each.channel, [&] { connection_->join(each.channel, each.payload); });
+    std::string name;
+    const bool in =
+        accepted(each.channel, [&] { name = connection_->join(each.channel, each.payload); });
     std::lock_guard lock(mutex_);
     const auto found = channels_.find(each.channel);
     if (found != channels_.end()) {
+      // The state that was said last is that of the other spellings, too.
+      if (in) {
+        each_joined(name, [&](const auto&, Channel& same) {
+          same.state = each.payload;
+          for (PresentClient& client : same.present) {
+            if (client.client_id == connection_->client_id()) client.state = each.payload;
+          }
+        });
+      }
+      found->second.name = name;
       found->second.joined = in;
       found->second.refused = !in;
     } else if (in) {
-      left_.push_back(each.channel);
+      leave_server(name);
     }
   }
 }
@@ -253,73 +276,6 @@ void PresenceHub::leave_channels() {
     left.swap(left_);
   }
   for (const std::string& channel : left) accepted(channel, [&] { connection_->leave(channel); });
-}
-
-// What changes the list; and what is told, unless it is in a list that is told afterwards.
-void PresenceHub::apply(const PresenceEvent& event, const std::set<std::string>& silent) {
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = channels_.find(event.channel);
-    if (found == channels_.end()) return;
-    Channel& channel = found->second;
-    const auto same = std::find_if(
-        channel.present.begin(), channel.present.end(), [&](const PresentClient& client) {
-          return client.client_id == event.client_id && client.user_id == event.user_id;
-        });
-    const bool there = same != channel.present.end();
-    const bool comes = event.kind == PresenceKind::join || event.kind == PresenceKind::update;
-    if (comes && there) same->state = event.payload;
-    if (comes && !there) channel.present.push_back({event.client_id, event.user_id, event.payload});
-    if (event.kind == PresenceKind::leave && there) channel.present.erase(same);
-    if (event.kind == PresenceKind::leave && event.client_id == connection_->client_id()) {
-      channel.present.clear();
-      channel.joined = channel.listed = false;
-      channel.refused = true;
-    }
-  }
-  if (silent.count(event.channel) == 0) tell(event.channel, event);
-}
-
-// Lists come before the news that go on from them.
-void PresenceHub::hear() {
-  std::set<std::string> fresh;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [name, channel] : channels_) {
-      if (channel.joined && !channel.listed) fresh.insert(name);
-    }
-  }
-  const bool wanted = std::exchange(news_wanted_, false);
-  if (fresh.empty() && !wanted) return;
-  for (const std::string& name : fresh) {
-    std::vector<PresentClient> present;
-    const bool in = accepted(name, [&] { present = connection_->list(name); });
-    std::lock_guard lock(mutex_);
-    const auto found = channels_.find(name);
-    if (found == channels_.end()) continue;
-    found->second.present = std::move(present);
-    found->second.listed = in;
-    found->second.refused = !in;
-  }
-  const PresenceConnection::News news = connection_->news();
-  if (news.lost) {
-    std::lock_guard lock(mutex_);
-    for (auto& [name, channel] : channels_) channel.listed = false;
-    news_wanted_ = true;
-    wake_.set();
-    return;
-  }
-  for (const PresenceEvent& event : news.events) apply(event, fresh);
-  for (const std::string& name : fresh) {
-    PresenceEvent event;
-    {
-      std::lock_guard lock(mutex_);
-      const auto found = channels_.find(name);
-      if (found == channels_.end() || !found->second.listed) continue;
-      event.present = found->second.present;
-    }
-    tell(name, std::move(event));
-  }
 }
 
 void PresenceHub::work() {

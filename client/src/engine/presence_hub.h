@@ -73,6 +73,9 @@ class PresenceHub : public std::enable_shared_from_this<PresenceHub> {
     int links = 0;
     std::string state;
     bool dirty = false;  // the server does not know the state
+    // The server's, once joined: ids of records may be written in several ways, and two entries may
+    // be one channel.
+    std::string name;
     bool joined = false;
     bool refused = false;  // until the app says something new
     bool listed = false;   // `present` is whole
@@ -86,6 +89,14 @@ class PresenceHub : public std::enable_shared_from_this<PresenceHub> {
   void update(const std::string& channel, const std::string& state);
   std::vector<PresentClient> list(const std::string& channel) const;
   void leave(const std::string& channel);
+  // With mutex_ held. Of the channels that are joined those that are this one at the server.
+  template <typename Visit>
+  void each_joined(const std::string& name, const Visit& visit) {
+    for (auto& [key, channel] : channels_) {
+      if (channel.joined && channel.name == name) visit(key, channel);
+    }
+  }
+  void leave_server(const std::string& name);
 
   void run();
   void work();
@@ -95,6 +106,7 @@ class PresenceHub : public std::enable_shared_from_this<PresenceHub> {
   void leave_channels();
   void hear();
   void apply(const PresenceEvent& event, const std::set<std::string>& silent);
+  void apply_to(Channel& channel, const PresenceEvent& event);
   void go_offline(const std::string& why);
   void wait(std::chrono::milliseconds longest, bool connected);
   void tell(const std::string& channel, PresenceEvent event);

@@ -53,9 +53,12 @@ PgResult PresenceConnection::call(const std::string& columns, const std::string&
   return login_.query(connection_, "SELECT " + columns + " FROM " + schema_ + function, parameters);
 }
 
-void PresenceConnection::join(const std::string& channel, const std::string& state) {
-  call("*", "sync_presence_join($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.jsonb)",
-       {client_id_, channel, state});
+std::string PresenceConnection::join(const std::string& channel, const std::string& state) {
+  const PgResult joined =
+      call(schema_ + "sync_channel($2::pg_catalog.text)",
+           "sync_presence_join($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.jsonb)",
+           {client_id_, channel, state});
+  return text_at(joined.get(), 0, 0).value_or("");
 }
 
 void PresenceConnection::update(const std::string& channel, const std::string& state) {

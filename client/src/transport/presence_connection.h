@@ -28,7 +28,8 @@ class PresenceConnection {
   // Somebody sends notifications; otherwise news() is to be asked for now and then.
   bool is_told() const noexcept { return told_; }
 
-  void join(const std::string& channel, const std::string& state);
+  // What the server calls the channel.
+  std::string join(const std::string& channel, const std::string& state);
   void update(const std::string& channel, const std::string& state);
   void leave(const std::string& channel);
   void broadcast(const std::string& channel, const std::string& payload);
