@@ -110,8 +110,8 @@ bool start_notifier() noexcept {
   return RegisterDynamicBackgroundWorker(&worker, nullptr);
 }
 
-// Counts what is told, if anything, and wakes the notifier, or starts one; false if there is no
-// slot for it.
+// Counts what is told, if anything, and wakes the notifier for it, or starts one where there is
+// none; false if there is no slot for it.
 bool wake(Slot& slot, TimestampTz now, std::uint64_t Slot::*counted) noexcept {
   Latch* latch = nullptr;
   {
@@ -119,6 +119,7 @@ bool wake(Slot& slot, TimestampTz now, std::uint64_t Slot::*counted) noexcept {
     if (slot.database != MyDatabaseId || slot.listeners == 0) return true;
     if (counted != nullptr) ++(slot.*counted);
     latch = slot.notifier != 0 ? slot.latch : nullptr;
+    if (latch != nullptr && counted == nullptr) return true;  // it is there
     if (latch == nullptr) {
       if (slot.starting_at != 0 && now - slot.starting_at < starting_us_max) return true;
       if (slot.refused_at != 0 && now - slot.refused_at < refused_us) return false;

@@ -47,7 +47,7 @@ class Notifier {
   void run();
 
  private:
-  void attend();
+  bool attend();
   void look_after_prepared();
   void load_prepared();
   long pause_ms() const;
@@ -62,8 +62,8 @@ class Notifier {
   TimestampTz prepared_since_ = 0, busy_at_ = GetCurrentTimestamp();
 };
 
-// Everything that was told by now.
-void Notifier::attend() {
+// Sees to everything that was told by now; whether that led to a notification.
+bool Notifier::attend() {
   const live::Told now = live::told();
   wanted_ = wanted_ || now.commits != told_.commits;
   event_ = event_ || now.events != told_.events;
@@ -72,13 +72,14 @@ void Notifier::attend() {
   if (reload_) load_prepared();
   reload_ = false;
   look_after_prepared();
-  if (!wanted_ && !event_) return;
+  if (!wanted_ && !event_) return false;
   own_transaction([this] {
     if (wanted_) pg_call([] { Async_Notify(listening::commit_channel, ""); });
     if (event_) pg_call([] { Async_Notify(listening::event_channel, ""); });
   });
   wanted_ = event_ = false;
   busy_at_ = GetCurrentTimestamp();
+  return true;
 }
 
 void Notifier::load_prepared() {
@@ -133,8 +134,9 @@ bool Notifier::idle() const {
 
 void Notifier::run() {
   for (;;) {
+    bool notified = false;
     try {
-      attend();
+      notified = attend();
     } catch (PgError& error) {
       const std::string message = error.message();
       error.discard();
@@ -149,7 +151,7 @@ void Notifier::run() {
     if (idle() && live::leave_unless_told(told_)) return;
     if (ending) continue;
     // Commits that come now share the next notification.
-    if (settings::notify_delay_ms() > 0) wait(settings::notify_delay_ms(), 0);
+    if (notified && settings::notify_delay_ms() > 0) wait(settings::notify_delay_ms(), 0);
     if (live::told() == told_) wait(pause_ms(), WL_LATCH_SET);
   }
 }

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -143,6 +144,41 @@ TEST_CASE("a burst of commits shares notifications, and one comes after the last
   // 1,000 commits take some 100 ms at the very least, and 20 ms are between two notifications.
   CHECK_MESSAGE(told >= 5, told);
   CHECK_MESSAGE(told < 500, told);
+}
+
+// How often a process has gone to sleep, once it has slept for a while.
+std::string sleeps(const std::string& pid) {
+  const auto read = [&] {
+    std::ifstream status("/proc/" + pid + "/status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("voluntary_ctxt_switches")) return line;
+    return std::string();
+  };
+  std::string last = read();
+  for (std::string now;; last = now) {
+    std::this_thread::sleep_for(100ms);
+    if ((now = read()) == last) return now;
+  }
+}
+
+TEST_CASE("the notifier sleeps until a commit: what is written before it does not wake it") {
+  World world;
+  world.set("notifier_idle = '60s'");
+  Listener phone(world.server);
+  phone.listen();
+  world.write();
+  REQUIRE(phone.hears());
+  const std::string pid = world.server.exec(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'objectos_sync notifier' AND datname "
+      "= current_database()");
+  const std::string before = sleeps(pid);
+  REQUIRE(before != "");
+  world.server.exec("BEGIN");
+  world.write();
+  CHECK(sleeps(pid) == before);
+  world.server.exec("COMMIT");
+  CHECK(phone.hears());
+  CHECK(sleeps(pid) != before);
 }
 
 TEST_CASE("where nobody listens no notifier runs, and a listener counts until its session ends") {

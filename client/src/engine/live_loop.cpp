@@ -147,7 +147,8 @@ bool SyncEngine::Impl::hear(int& socket) {
     }
     const Notices notices = transport_->take_notices();
     socket = transport_->socket();
-    if (std::exchange(state.just_pulled, false)) state.pacer.pulled(Clock::now(), notices.commits);
+    if (std::exchange(state.just_pulled, false)) state.pacer.pulled(Clock::now());
+    if (notices.commits) state.pacer.heard(Clock::now());
     state.commits |= notices.commits;
     // Nobody sends them any more.
     if (!transport_->notifying().sent && !state.ask_at)

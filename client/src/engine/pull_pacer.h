@@ -12,20 +12,32 @@ class PullPacer {
   using Clock = std::chrono::steady_clock;
   explicit PullPacer(Clock::duration pause_max) : pause_max_(pause_max) {}
 
-  // A pull has ended. `more`: something else was committed while it ran.
-  void pulled(Clock::time_point ended, bool more) {
-    pause_ = more ? std::min(std::max<Clock::duration>(pause_ * 2, kFirst), pause_max_)
-                  : Clock::duration::zero();
+  void pulled(Clock::time_point ended) {
     ended_ = ended;
+    heard_ = false;
+  }
+  // Something was committed. Only the first time after a pull counts.
+  void heard(Clock::time_point now) {
+    if (heard_) return;
+    heard_ = true;
+    const Clock::duration quiet = now - ended_;
+    if (quiet < kQuiet) {
+      pause_ = std::min(std::max<Clock::duration>(pause_ * 2, kFirst), pause_max_);
+    } else {  // a burst may stumble
+      pause_ = quiet < pause_ ? pause_ / 2 : Clock::duration::zero();
+    }
   }
   // No pull before.
   Clock::time_point next() const { return ended_ + pause_; }
 
  private:
   static constexpr Clock::duration kFirst = std::chrono::milliseconds(2);
+  // The server tells of commits that follow one another closely a little later, all at once.
+  static constexpr Clock::duration kQuiet = std::chrono::milliseconds(5);
   Clock::duration pause_max_;
   Clock::duration pause_{};
   Clock::time_point ended_{};
+  bool heard_ = false;
 };
 
 }  // namespace objectos

@@ -107,6 +107,7 @@ void Store::take_server_forms() {
                    "GROUP BY object,record_id");
     while (rows.step()) waiting.push_back({rows.text(0), rows.text(1), rows.integer(2)});
   }
+  if (waiting.empty()) return;
   Statement settle(database_,
                    "UPDATE _history SET version=NULL WHERE object=? AND record_id=? AND version IS "
                    "NOT NULL");

@@ -29,6 +29,7 @@ class StoreRound : public RoundApplier {
     read_based();
     note_history(store_.database());
     run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
+    some_judged_ = sqlite3_changes(store_.database()) > 0;
   }
 
   ~StoreRound() override {
@@ -100,6 +101,7 @@ class StoreRound : public RoundApplier {
 
  private:
   void drop_judged() {
+    if (!some_judged_) return;
     Statement gone(store_.database(),
                    "DELETE FROM _mutations WHERE state='judged' AND synced=2 RETURNING id,object,"
                    "record_id");
@@ -153,10 +155,12 @@ class StoreRound : public RoundApplier {
   }
 
   void settle_claims() {
-    Statement leaving(store_.database(),
-                      "SELECT DISTINCT object,record_id FROM _mutations WHERE state='judged' AND "
-                      "synced=2");
-    while (leaving.step()) carry_versions(store_.database(), leaving.text(0), leaving.text(1));
+    if (some_judged_) {
+      Statement leaving(store_.database(),
+                        "SELECT DISTINCT object,record_id FROM _mutations WHERE state='judged' AND "
+                        "synced=2");
+      while (leaving.step()) carry_versions(store_.database(), leaving.text(0), leaving.text(1));
+    }
     for (const auto& [record, now] : read_again_)
       forget_claims(store_.database(), record.first, record.second, now.version, now.same);
   }
@@ -250,6 +254,7 @@ class StoreRound : public RoundApplier {
                     "UPDATE _mutations SET state='judged',synced=2,verdict=coalesce(verdict,?) "
                     "WHERE client_sequence=?");
     judge.bind(1, std::string_view(verdict)).bind(2, own.client_sequence).run();
+    some_judged_ = true;
     if (own.state == "judged") return;  // noted with its verdict
     if (!history_) history_.emplace(store_.database());
     history_->judged(own, json_text(data, "status"), row.version);
@@ -375,10 +380,12 @@ class StoreRound : public RoundApplier {
   // The server sends no conflict of a record that is gone, whoever deleted it; it has ended it. One
   // of a record that this file does not subscribe to waits for others.
   void end_conflicts_of_absent() {
+    const std::vector<LocalConflict> all_open = store_.conflicts(true);
+    if (all_open.empty()) return;
     Statement end(store_.database(),
                   "UPDATE _conflicts SET status='resolved',resolution='deleted' WHERE "
                   "conflict_id=?");
-    for (const LocalConflict& open : store_.conflicts(true)) {
+    for (const LocalConflict& open : all_open) {
       if (store_.knows(open.object) && on_server(open.object, open.record_id)) continue;
       end.bind(1, std::string_view(open.conflict_id)).run();
     }
@@ -403,6 +410,7 @@ class StoreRound : public RoundApplier {
   RowWriter* writer_ = nullptr;  // of the last row's object
   JsonSlices slices_;
   Statement tag_, seen_;
+  bool some_judged_ = false;  // mutations that leave the queue
   std::unordered_set<std::string> based_;
   std::unordered_map<std::string, int64_t> numbers_;  // mutation id → client_sequence
   bool numbers_read_ = false;

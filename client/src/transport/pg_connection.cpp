@@ -131,6 +131,7 @@ void PgConnection::close() noexcept {
   if (connection_ != nullptr) PQfinish(connection_);
   connection_ = nullptr;
   unanswered_ = false;
+  forget_kept();
 }
 
 void PgConnection::throw_connection_error(const char* doing) {

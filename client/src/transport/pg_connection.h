@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -56,6 +57,8 @@ class PgConnection {
     std::string sql;
     std::vector<PgParameter> parameters{};
     bool binary = false;
+    // Prepared once, for as long as the connection lasts: only where it has a backend of its own.
+    bool kept = false;
   };
   void send_all(const std::vector<Step>& steps);
   // The answer to step number `wanted`. After an error the steps behind it were not run.
@@ -82,6 +85,9 @@ class PgConnection {
 
  private:
   void prepare_to_send();
+  void send_step(const Step& step, const std::string& prepared_as);
+  std::string keep(const Step& step, std::size_t place);
+  void forget_kept() noexcept;
   void require_open() const;
   void flush();
   // Waits for the socket, or until cancel() or the end of patience: false, and the connection is
@@ -96,7 +102,10 @@ class PgConnection {
   std::string conninfo_;
   const Patience patience_;
   PGconn* connection_ = nullptr;
-  std::mutex cancel_mutex_;  // guards cancel_handle_
+  std::map<std::string, std::string> kept_;  // by SQL, the name it is prepared under
+  std::size_t names_given_ = 0;
+  std::vector<std::size_t> prepares_;  // places, among the answers to come, of what only prepares
+  std::mutex cancel_mutex_;            // guards cancel_handle_
   PGcancel* cancel_handle_ = nullptr;
   // Set before cancelled_ is looked at, so that cancel() misses nothing that is under way; with
   // nothing under way it need not connect to the server to say so.

@@ -8,21 +8,53 @@ namespace objectos {
 void PgConnection::send_all(const std::vector<Step>& steps) {
   prepare_to_send();
   if (PQenterPipelineMode(connection_) == 0) throw_connection_error("send to");
+  prepares_.clear();
+  std::size_t answers = 0;
   for (const Step& step : steps) {
-    std::vector<const char*> values;
-    for (const PgParameter& value : step.parameters)
-      values.push_back(value ? value->c_str() : nullptr);
-    if (PQsendQueryParams(connection_, step.sql.c_str(), static_cast<int>(values.size()), nullptr,
-                          values.data(), nullptr, nullptr, step.binary ? 1 : 0) == 0) {
-      throw_connection_error("send to");
-    }
+    const std::string name = step.kept ? keep(step, answers) : std::string();
+    if (!prepares_.empty() && prepares_.back() == answers) ++answers;
+    send_step(step, name);
+    ++answers;
   }
   if (PQpipelineSync(connection_) == 0) throw_connection_error("send to");
   flush();
 }
 
+void PgConnection::send_step(const Step& step, const std::string& prepared_as) {
+  std::vector<const char*> values;
+  for (const PgParameter& value : step.parameters)
+    values.push_back(value ? value->c_str() : nullptr);
+  const int count = static_cast<int>(values.size()), format = step.binary ? 1 : 0;
+  const int sent = prepared_as.empty()
+                       ? PQsendQueryParams(connection_, step.sql.c_str(), count, nullptr,
+                                           values.data(), nullptr, nullptr, format)
+                       : PQsendQueryPrepared(connection_, prepared_as.c_str(), count, values.data(),
+                                             nullptr, nullptr, format);
+  if (sent == 0) throw_connection_error("send to");
+}
+
+// The name that the statement has on this connection; it is prepared before its first use, and that
+// has an answer of its own.
+std::string PgConnection::keep(const Step& step, std::size_t place) {
+  const auto known = kept_.find(step.sql);
+  if (known != kept_.end()) return known->second;
+  const std::string name = "objectos_" + std::to_string(++names_given_);
+  if (PQsendPrepare(connection_, name.c_str(), step.sql.c_str(), 0, nullptr) == 0)
+    throw_connection_error("send to");
+  prepares_.push_back(place);
+  kept_.emplace(step.sql, name);
+  return name;
+}
+
+// What failed may have been the preparing, or what was prepared has become invalid.
+void PgConnection::forget_kept() noexcept {
+  kept_.clear();
+}
+
 // Between two answers next_result() has nothing, too.
 PgResult PgConnection::receive_all(std::size_t wanted) {
+  for (const std::size_t place : prepares_)
+    if (place <= wanted) ++wanted;
   PgResult kept, failed;
   for (std::size_t step = 0;;) {
     PgResult next(next_result());
@@ -41,6 +73,7 @@ PgResult PgConnection::receive_all(std::size_t wanted) {
   }
   if (!failed && PQexitPipelineMode(connection_) == 0) throw_connection_error("read from");
   if (failed) {
+    forget_kept();
     (void)PQexitPipelineMode(connection_);
     throw_result_error(failed.get());
   }

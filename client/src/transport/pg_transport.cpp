@@ -159,7 +159,8 @@ class PgTransport final : public Transport {
     steps.push_back(
         {select_page(),
          {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)},
-         framed_});
+         framed_,
+         notifications_.notifying().sent});
     steps.push_back({"COMMIT"});
     connection_.send_all(steps);
   }
