@@ -117,9 +117,8 @@ inline constexpr std::size_t text_components_max = 1'000'000;
 // push; beyond that the client pulls first, and gets them composed into one.
 inline constexpr std::int64_t text_revisions_behind_max = 512;
 
-// Differences that are looked for character by character where one text became another, and
-// comparisons for it (plus four for each character): 2 MB of notes and some milliseconds.
-inline constexpr std::size_t text_diff_edits_max = 1'000;
+// Comparisons, beside four for each character, to find what was edited where one text became
+// another: some ten milliseconds. What is not found until then is replaced.
 inline constexpr std::size_t text_diff_steps_max = std::size_t{4} << 20;
 
 // Text outside ASCII is compared as code points, at four bytes each; what lies between the first

@@ -4,8 +4,8 @@
 // of differences and each diagonal, how far a path with d differences gets.
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "protocol/code_points.h"
@@ -45,32 +45,40 @@ std::size_t common_suffix(std::string_view a, std::string_view b) {
   return same;
 }
 
-// Myers' search. Row d holds the furthest x of each diagonal -d, -d + 2, … d.
+// Myers' search, a window at a time: from where the one before ended, row d holds the furthest x of
+// each diagonal -d, -d + 2, … d. After some of them the path that got furthest is taken, and the
+// search begins anew at its end. So the work is that of the window for each of its differences, not
+// that of all differences for each of them.
 template <typename Text>
 class Search {
  public:
-  Search(const Text& before, const Text& after) : before_(before), after_(after) {}
+  Search(const Text& before, const Text& after)
+      : before_(before),
+        after_(after),
+        steps_left_(4 * (before.size() + after.size()) + limits::text_diff_steps_max) {}
 
-  // Nothing if there are more differences than are looked for.
-  std::optional<std::vector<Hunk>> hunks() {
-    std::size_t steps = 4 * (before_.size() + after_.size()) + limits::text_diff_steps_max;
-    for (std::size_t d = 0; d <= limits::text_diff_edits_max; ++d) {
-      rows_.resize(first_of(d) + d + 1);
-      for (std::size_t i = 0; i <= d; ++i) {
-        const std::size_t x = begin_of(d, i);
-        const std::size_t end = follow(x, x + d - 2 * i);
-        rows_[first_of(d) + i] = static_cast<std::uint32_t>(end);
-        if (end == before_.size() && end + d - 2 * i == after_.size()) return trace(d, i);
-        if (end - x + 1 > steps) return std::nullopt;
-        steps -= end - x + 1;
+  std::vector<Hunk> hunks() {
+    while (!at_end(x_, y_)) {
+      if (!search_window()) {  // the effort is spent
+        add({x_, before_.size() - x_, y_, after_.size() - y_});
+        break;
       }
     }
-    return std::nullopt;
+    return std::move(hunks_);
   }
 
  private:
+  static constexpr std::size_t window_max = 128;
+
+  bool at_end(std::size_t x, std::size_t y) const {
+    return x == before_.size() && y == after_.size();
+  }
   static std::size_t first_of(std::size_t d) { return d * (d + 1) / 2; }
   std::size_t at(std::size_t d, std::size_t i) const { return rows_[first_of(d) + i]; }
+  // Of diagonal i of row d: y where x is given.
+  std::size_t y_of(std::size_t d, std::size_t i, std::size_t x) const {
+    return x - x_ + y_ + d - 2 * i;
+  }
 
   // Whether the path comes to diagonal i of row d by an inserted character; by a deleted one
   // otherwise.
@@ -78,7 +86,7 @@ class Search {
     return i == 0 || (i != d && at(d - 1, i - 1) < at(d - 1, i));
   }
   std::size_t begin_of(std::size_t d, std::size_t i) const {
-    if (d == 0) return 0;
+    if (d == 0) return x_;
     return inserts(d, i) ? at(d - 1, i) : at(d - 1, i - 1) + 1;
   }
   std::size_t follow(std::size_t x, std::size_t y) const {
@@ -89,28 +97,63 @@ class Search {
     return x;
   }
 
-  // The differences of the path that ended in diagonal i of row d; neighbours in one hunk.
-  std::vector<Hunk> trace(std::size_t d, std::size_t i) const {
-    std::vector<Hunk> found;  // last first
+  // Goes on by one window; false if the effort does not suffice.
+  bool search_window() {
+    for (std::size_t d = 0;; ++d) {
+      rows_.resize(first_of(d) + d + 1);
+      std::size_t best = 0, furthest = 0;
+      for (std::size_t i = 0; i <= d; ++i) {
+        const std::size_t x = begin_of(d, i), end = follow(x, y_of(d, i, x));
+        rows_[first_of(d) + i] = static_cast<std::uint32_t>(end);
+        if (end - x + 1 > steps_left_) return false;
+        steps_left_ -= end - x + 1;
+        const std::size_t y = y_of(d, i, end);
+        if (end > before_.size() || y > after_.size()) continue;  // beside both texts
+        if (end + y >= furthest) {
+          furthest = end + y;
+          best = i;
+        }
+      }
+      const std::size_t x = at(d, best), y = y_of(d, best, x);
+      if (at_end(x, y) || d == window_max) {
+        take_path(d, best);
+        x_ = x;
+        y_ = y;
+        return true;
+      }
+    }
+  }
+
+  // The differences of the path that ended in diagonal i of row d.
+  void take_path(std::size_t d, std::size_t i) {
+    std::vector<Hunk> last_first;
     for (; d > 0; --d) {
       const bool inserted = inserts(d, i);
-      const std::size_t x = begin_of(d, i), y = x + d - 2 * i;  // after the difference
-      const Hunk one = inserted ? Hunk{x, 0, y - 1, 1} : Hunk{x - 1, 1, y, 0};
-      if (!found.empty() && found.back().x == x && found.back().y == y) {
-        Hunk& next = found.back();
-        next = {one.x, next.x_length + one.x_length, one.y, next.y_length + one.y_length};
-      } else {
-        found.push_back(one);
-      }
+      const std::size_t x = begin_of(d, i), y = y_of(d, i, x);  // after the difference
+      last_first.push_back(inserted ? Hunk{x, 0, y - 1, 1} : Hunk{x - 1, 1, y, 0});
       if (!inserted) --i;
     }
-    std::reverse(found.begin(), found.end());
-    return found;
+    for (auto hunk = last_first.rbegin(); hunk != last_first.rend(); ++hunk) add(*hunk);
+  }
+
+  void add(const Hunk& next) {
+    if (!hunks_.empty()) {
+      Hunk& last = hunks_.back();
+      if (last.x + last.x_length == next.x && last.y + last.y_length == next.y) {
+        last.x_length += next.x_length;
+        last.y_length += next.y_length;
+        return;
+      }
+    }
+    hunks_.push_back(next);
   }
 
   const Text& before_;
   const Text& after_;
+  std::size_t steps_left_;
+  std::size_t x_ = 0, y_ = 0;  // where the window begins
   std::vector<std::uint32_t> rows_;
+  std::vector<Hunk> hunks_;
 };
 
 // A few characters in common between two hunks that replace more than that are chance: a sentence
@@ -150,22 +193,16 @@ std::u32string points_of(std::string_view text) {
   return points;
 }
 
-std::vector<Hunk> whole(std::size_t before, std::size_t after) {
-  return {{0, before, 0, after}};
-}
-
 // In code points. `before` and `after` have neither end in common.
 std::vector<Hunk> hunks_of(std::string_view before, std::string_view after, std::size_t before_size,
                            std::size_t after_size) {
-  if (before_size == 0 || after_size == 0) return whole(before_size, after_size);
-  std::optional<std::vector<Hunk>> found;
-  if (before.size() == before_size && after.size() == after_size) {  // ASCII
-    found = Search(before, after).hunks();
-  } else if (before.size() + after.size() <= limits::text_diff_bytes_max) {
-    const std::u32string old_points = points_of(before), new_points = points_of(after);
-    found = Search(old_points, new_points).hunks();
-  }
-  return found ? without_chance(*found) : whole(before_size, after_size);
+  const bool is_ascii = before.size() == before_size && after.size() == after_size;
+  if (before_size == 0 || after_size == 0 ||
+      (!is_ascii && before.size() + after.size() > limits::text_diff_bytes_max))
+    return {{0, before_size, 0, after_size}};
+  if (is_ascii) return without_chance(Search(before, after).hunks());
+  const std::u32string old_points = points_of(before), new_points = points_of(after);
+  return without_chance(Search(old_points, new_points).hunks());
 }
 
 }  // namespace

@@ -61,16 +61,33 @@ TEST_CASE("letters that two sentences share by chance do not make a difference o
   CHECK(rewritten.components().size() <= 5);
 }
 
-TEST_CASE("thousands of words exchanged in a long text are replaced one by one or as a whole") {
+TEST_CASE("thousands of words exchanged in a long text leave the rest of it alone") {
   const std::string before = prose(1, 20'000);
   std::string after = before;
-  for (std::size_t at = 100; at < after.size(); at += 1'000) after.replace(at, 3, "XYZ");
-  const TextOperation few = ot::diff(before, after);
-  CHECK(ot::apply(before, few) == after);
-  CHECK(few.inserted().size() < 1'000);
-  const std::string other = prose(2, 20'000);
-  const TextOperation many = ot::diff(before, other);
-  CHECK(ot::apply(before, many) == other);
+  std::size_t words = 0;
+  for (std::size_t at = 20; at + 3 < after.size(); at += 30, ++words) after.replace(at, 3, "XYZ");
+  const TextOperation operation = ot::diff(before, after);
+  CHECK(ot::apply(before, operation) == after);
+  CHECK(words > 4'000);
+  CHECK(operation.inserted().size() < 4 * words);
+}
+
+TEST_CASE("every line indented anew is a few spaces inserted into each") {
+  std::string before = prose(3, 10'000), after;
+  for (const char c : before) {
+    after += c;
+    if (c == '\n') after += "    ";
+  }
+  const TextOperation operation = ot::diff(before, after);
+  CHECK(ot::apply(before, operation) == after);
+  CHECK(operation.inserted().size() == after.size() - before.size());
+}
+
+TEST_CASE("a text that has nothing to do with the one before replaces it") {
+  const std::string before = prose(1, 20'000), after = prose(2, 20'000);
+  const TextOperation operation = ot::diff(before, after);
+  CHECK(ot::apply(before, operation) == after);
+  CHECK(operation.inserted().size() > after.size() / 10 * 9);
 }
 
 TEST_CASE(
