@@ -37,6 +37,7 @@ TEST_CASE("an operation keeps, inserts and deletes along the text") {
   CHECK(applied("abc", R"([3,"d"])") == "abcd");
 }
 
+// trap: code-points
 TEST_CASE("lengths are code points, whatever their bytes") {
   CHECK(applied("aß\U0001F600z", R"([2,-1,"\uffff"])") == "aß\uffffz");
   CHECK(applied("e\u0301", "[1,-1]") == "e");  // an accent can be taken from its letter
@@ -130,6 +131,7 @@ TEST_CASE("text that is no text is refused: U+0000, lone surrogates, broken UTF-
        {"[\"a\\u0000\"]", "[\"\\ud83d\"]", "[\"\\ude00\\ud83d\"]", "[\"\xff\"]",
         "[\"\xed\xa0\x80\"]", "[\"\xc0\x80\"]", "[1", "[1,]"})
     CHECK(parse_refusal(json).code() == ErrorCode::malformed_message);
+  CHECK(parse_refusal(std::string(100'000, '[')).code() == ErrorCode::malformed_message);
   TextOperationBuilder builder;
   CHECK(refusal([&] { builder.insert("\xf0\x9f"); }).code() == ErrorCode::malformed_message);
   CHECK(refusal([&] { builder.insert(std::string_view("\0", 1)); }).code() ==

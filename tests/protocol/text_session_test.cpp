@@ -45,6 +45,7 @@ TEST_CASE("edits of one mutation are composed until they are sent, and never aft
   CHECK_FALSE(session.state().edits[1].is_sent);
 }
 
+// trap: edited-while-sent
 TEST_CASE("what was sent stays as it was sent while the edit itself moves with the text") {
   TextSession session = session_of("ab");
   session.edit("m1", op(R"([1,"x"])"));
@@ -125,6 +126,32 @@ TEST_CASE("of edits that were committed before others of one's own, too, nothing
   }
 }
 
+// trap: composed-is-not-stepwise
+TEST_CASE("where one operation and step by step differ, everybody ends with the server's: Jw") {
+  // docs/operational_transform.md, Ties. "ab": h deletes a and inserts J after b; x deletes b and
+  // inserts w at 0. The client sees h's two as one; the server goes step by step.
+  TextServer server("ab", 512);
+  TextClient h("h", "ab"), x("x", "ab");
+  for (const char* json : {"[-1]", R"([1,"J"])"}) {
+    h.edit(op(json));
+    sync(server, h);
+  }
+  x.session().edit("x-1", op("[1,-1]"));
+  x.session().edit("x-2", op(R"(["w"])"));
+  const auto edits = x.push();
+  REQUIRE(edits.size() == 2);
+  x.pulled(server.pull("x", 0));
+  CHECK(x.session().text() == "wJ");
+  CHECK(server.push("x", edits, 100, false).committed.size() == 2);
+  CHECK(server.text() == "Jw");
+  for (TextClient* client : {&x, &h}) {
+    client->pulled(server.pull(client->name(), client->session().state().revision));
+    CHECK(client->session().text() == "Jw");
+    CHECK(client->idle());
+  }
+  CHECK(x.healed() == 1);
+}
+
 TEST_CASE("steps at or below the revision are skipped, steps that leave a gap refused") {
   TextSession session = session_of("ab");
   session.take(foreign(0, R"(["1"])"));
@@ -162,6 +189,7 @@ TEST_CASE("an answer is lost: the edit is sent again as it was, and committed on
   CHECK(client.idle());
 }
 
+// trap: old-copy-after-rebase
 TEST_CASE("an old copy of a push that arrives after a rebase is answered, not applied again") {
   TextServer server("ab", 2);
   TextClient client("c", "ab"), other("a", "ab");
@@ -332,6 +360,7 @@ TEST_CASE("10,000 offline edits meet 10,000 concurrent ones after one pull first
   CHECK(server.text().size() == 21'000);
 }
 
+// trap: mixed-typing
 TEST_CASE("two who type 40 characters each at one caret: each one's text stays in one piece") {
   std::vector<std::size_t> runs;
   for (std::uint32_t seed = 1; seed <= 200; ++seed) {

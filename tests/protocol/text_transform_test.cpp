@@ -95,6 +95,7 @@ TEST_CASE(
   CHECK(moved("[2,-3]", "[1,-3]") == "[1,-1]");
 }
 
+// trap: false-tie
 TEST_CASE("a false tie: two inserts around a character that a third deletes, in all six orders") {
   // "ab": A inserts after a, B after b, C deletes b. Where the delete comes between the two, they
   // meet at one place and stand in the order of their clients: here that is their order anyway.
