@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/errors.h"
 #include "protocol/limits.h"
 
 namespace objectos {
@@ -76,6 +77,10 @@ std::optional<std::vector<TextStep>> text_steps(const TextHistory& history, std:
     writer.foreign(one, *side);
   }
   writer.flush();
+  if (std::any_of(steps.begin(), steps.end(), [](const TextStep& step) {
+        return step.operation.components().size() > limits::text_components_max;
+      }))
+    return std::nullopt;
   return steps;
 }
 
@@ -106,7 +111,13 @@ TextOperation TextCommit::carried(TextOperation operation, std::size_t first, st
 }
 
 TextOperation TextCommit::commit(const TextOperation& sent) {
-  return carried(sent, 0, after_.size());
+  TextOperation committed = carried(sent, 0, after_.size());
+  if (committed.components().size() > limits::text_components_max)
+    throw ProtocolError(ErrorCode::limit_exceeded, "the text operation has too many components",
+                        "Moved over what was committed it has " +
+                            std::to_string(committed.components().size()) + ", at most " +
+                            std::to_string(limits::text_components_max) + " are allowed.");
+  return committed;
 }
 
 void TextCommit::passed(const TextOperation& sent, std::int64_t revision) {

@@ -35,7 +35,8 @@ struct TextHistory {
 // The steps for `client`, whose text is of revision `since`: its own operations each by itself,
 // what others committed between them composed. Others' text that goes to different sides of the
 // client's own stays in different steps, up to text_revisions_behind_max revisions. Nothing if the
-// history does not reach back to `since` operation by operation: the client needs the whole text.
+// history does not reach back to `since` operation by operation, or a step would have more than
+// text_components_max components: the client needs the whole text.
 std::optional<std::vector<TextStep>> text_steps(const TextHistory& history, std::string_view client,
                                                 std::int64_t since);
 
@@ -53,7 +54,8 @@ class TextCommit {
   bool needs_pull() const noexcept;
 
   // The operation as it is to be committed, made of the newest text; not if needs_pull(). Throws
-  // OS007 where it would grow beyond the limits; whether it fits the text is apply()'s to say.
+  // OS007 where it would grow beyond the limits (nothing more can be committed then); whether it
+  // fits the text is apply()'s to say.
   TextOperation commit(const TextOperation& sent);
 
   // An operation of the chain that was committed before, as `revision`: those after it build on it.
