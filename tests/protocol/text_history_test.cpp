@@ -63,27 +63,6 @@ TEST_CASE("beyond the limit of revisions the rest is one step, whoever it is fro
   CHECK(TextCommit("z", 590, {head, history}).needs_pull());  // own operations, not named
 }
 
-TEST_CASE("10,000 offline edits meet 10,000 concurrent ones after one pull first") {
-  const std::string text(1'000, '.');
-  TextServer server(text, 512);
-  TextClient client("c", text), other("a", text);
-  TextDice dice(1);
-  for (int i = 0; i < 10'000; ++i) {
-    client.edit(op("[" + std::to_string(dice.below(1'000) + 1) + ",\"c\"]"));
-    other.edit(op("[" + std::to_string(dice.below(1'000) + 1) + ",\"a\"]"));
-    if (i % 10 == 9) sync(server, other);
-  }
-  REQUIRE(client.session().state().edits.size() == 1);
-  const TextPushAnswer answer = server.push("c", client.push(), 100, false);
-  REQUIRE(answer.pull_first == "c-1");
-  client.answered(answer);
-  REQUIRE(server.pull("c", 0).steps->size() == 1);
-  sync(server, client);
-  CHECK(client.idle());
-  CHECK(client.session().text() == server.text());
-  CHECK(server.text().size() == 21'000);
-}
-
 TEST_CASE("what would be too much to read is not committed, and no step of a pull") {
   const auto spread = [](const char* letter, std::size_t first) {
     TextOperationBuilder builder;

@@ -285,6 +285,27 @@ TEST_CASE("a rejected edit is taken back, those after it stay") {
   CHECK(write_text_operation(session.state().edits[0].operation) == R"([2," good"])");
 }
 
+TEST_CASE("10,000 offline edits meet 10,000 concurrent ones after one pull first") {
+  const std::string text(1'000, '.');
+  TextServer server(text, 512);
+  TextClient client("c", text), other("a", text);
+  TextDice dice(1);
+  for (int i = 0; i < 10'000; ++i) {
+    client.edit(op("[" + std::to_string(dice.below(1'000) + 1) + ",\"c\"]"));
+    other.edit(op("[" + std::to_string(dice.below(1'000) + 1) + ",\"a\"]"));
+    if (i % 10 == 9) sync(server, other);
+  }
+  REQUIRE(client.session().state().edits.size() == 1);
+  const TextPushAnswer answer = server.push("c", client.push(), 100, false);
+  REQUIRE(answer.pull_first == "c-1");
+  client.answered(answer);
+  REQUIRE(server.pull("c", 0).steps->size() == 1);
+  sync(server, client);
+  CHECK(client.idle());
+  CHECK(client.session().text() == server.text());
+  CHECK(server.text().size() == 21'000);
+}
+
 // trap: mixed-typing
 TEST_CASE("two who type 40 characters each at one caret: each one's text stays in one piece") {
   std::vector<std::size_t> runs;
