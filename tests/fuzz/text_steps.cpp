@@ -1,0 +1,50 @@
+// The steps of a text field: what is read is written as it was, and a session with edits of its own
+// takes them whole or not at all. Lines: an edit as JSON, the steps; the rest is the text.
+#include "protocol/text_steps.h"
+
+#include "protocol/text_operation_json.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace objectos;
+using fuzz::require;
+
+namespace {
+
+void check_session(const std::string& text, const TextOperation& edit,
+                   const TextProgress& progress) {
+  const std::int64_t since = progress.steps->empty() ? 0 : progress.steps->front().since;
+  TextSession session(TextState{text, since, {}});
+  session.edit("mine", edit);
+  session.freeze();
+  session.edit("later", TextOperationBuilder().insert("x").build());
+  for (const TextStep& step : *progress.steps) {
+    const TextState before = session.state();
+    const std::string seen = session.text();
+    TextOperation change;
+    if (!fuzz::accepted([&] { change = session.take(step); })) {
+      require(session.state() == before && session.text() == seen,
+              "a refused step changes nothing");
+      return;
+    }
+    require(session.state().revision == step.revision, "a step makes its revision");
+    require(ot::apply(seen, change) == session.text(), "the change is what the user sees of it");
+    require(TextSession(session.state()).text() == session.text(),
+            "the text is the base with the edits");
+  }
+}
+
+}  // namespace
+
+FUZZ_TARGET(text_steps) {
+  fuzz::Bytes bytes(input);
+  TextOperation edit;
+  TextProgress progress;
+  const std::string_view first = bytes.until('\n'), second = bytes.until('\n');
+  if (!fuzz::accepted([&] { edit = parse_text_operation(first); })) return;
+  if (!fuzz::accepted([&] { progress = decode_text_progress(parse_json(second)); })) return;
+  require(decode_text_progress(encode_text_progress(progress)) == progress,
+          "steps are read as they were written");
+  const std::string text(bytes.rest());
+  if (!progress.steps || !fuzz::accepted([&] { ot::apply(text, edit); })) return;
+  check_session(text, edit, progress);
+}
