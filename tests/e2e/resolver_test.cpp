@@ -62,6 +62,38 @@ TEST_CASE("a resolver gets base, local and remote; its values end the conflict f
   CHECK(asked.all().size() == 1);
 }
 
+TEST_CASE("a conflict is over in the file with the row that was decided, not before") {
+  for (const bool by_resolver : {true, false}) {
+    CAPTURE(by_resolver);
+    Colliding world;
+    SyncEngine engine(world.options());
+    engine.clone();
+    world.collide();
+    engine.sync_now();
+    REQUIRE(engine.status().conflicts == 1);
+    // What the row is when the conflict is none any more.
+    local(world.phone, "CREATE TABLE seen (city)");
+    for (const std::string event : {"UPDATE", "INSERT"})
+      local(world.phone,
+            "CREATE TRIGGER seen_" + event + " AFTER " + event +
+                " ON _conflicts BEGIN INSERT INTO seen SELECT city FROM contacts WHERE"
+                " id = 1 AND NOT EXISTS (SELECT 1 FROM _conflicts WHERE status = 'open');"
+                " END");
+    const std::string both = "{\"city\": \"Paris and Berlin\"}";
+    objectos::Subscription token;
+    if (by_resolver) {
+      token = engine.set_resolver("", [&](const auto&) { return Decision::values(both); });
+      engine.start();
+    } else {
+      CHECK(engine.resolve_with(engine.conflicts()[0].conflict_id, both).status == "applied");
+    }
+    for (int i = 0; i < 1000 && engine.status().conflicts > 0; ++i)
+      std::this_thread::sleep_for(20ms);
+    CHECK(engine.status().conflicts == 0);
+    CHECK(local(world.phone, "SELECT group_concat(DISTINCT city) FROM seen") == "Paris and Berlin");
+  }
+}
+
 TEST_CASE("a decision about a row that changed meanwhile is thrown away and asked anew") {
   Colliding world;
   SyncEngine engine(world.options());

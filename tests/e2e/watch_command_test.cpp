@@ -89,10 +89,10 @@ struct Watched : Synced {
   std::string printed = directory.file("printed"), pid = shell_quoted(directory.file("pid"));
   std::thread watching;
 
-  Watched() {
-    server.exec(
-        "CREATE TABLE contacts (id text PRIMARY KEY, name text); SELECT sync_enable('contacts');"
-        "INSERT INTO contacts VALUES ('1', 'A.')");
+  explicit Watched(const std::string& enable = "SELECT sync_enable('contacts')") {
+    server.exec("CREATE TABLE contacts (id text PRIMARY KEY, name text);" + enable +
+                ";"
+                "INSERT INTO contacts VALUES ('1', 'A.')");
     REQUIRE(clone().code == 0);
     watching = std::thread([this] {
       command("watch " + file + " --json > " + shell_quoted(printed), {},
@@ -128,6 +128,31 @@ TEST_CASE("what only reads works beside a running watch; what must be the engine
     CHECK(ended.code == 5);
     CHECK_MESSAGE(ended.output.find("\"file_busy\"") != std::string::npos, ended.output);
   }
+}
+
+TEST_CASE("a conflict is resolved while watch runs, which has the decided row at once") {
+  Watched world("SELECT sync_enable('contacts', on_conflict => 'manual')");
+  const auto conflicts = [&] { return command("conflicts " + world.file).code; };
+  // The phone's push waits for a row that the server is about to commit.
+  world.server.exec("BEGIN");
+  world.server.exec("UPDATE contacts SET name = 'of the server' WHERE id = '1'");
+  local(world.phone, "UPDATE contacts SET name = 'of the phone' WHERE id = '1'");
+  for (int i = 0; i < 1000; ++i) {
+    if (world.server.exec("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0") break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  world.server.exec("COMMIT");
+  REQUIRE(comes(world.printed, "\"event\":\"conflict\""));
+  REQUIRE(conflicts() == 4);
+  const std::string id = local(world.phone, "SELECT conflict_id FROM _conflicts LIMIT 1");
+  CHECK(command("resolve " + world.file + " " + id + " nobody_wins").code == 1);
+  const Ended ended =
+      command("resolve " + world.file + " " + id + " --values '{\"name\":\"both\"}'");
+  CHECK_MESSAGE(ended.code == 0, ended.output);
+  CHECK(comes(world.printed, "both"));
+  CHECK(local(world.phone, "SELECT name FROM contacts") == "both");
+  CHECK(conflicts() == 0);
+  CHECK(command("resolve " + world.file + " " + id + " client_wins").code != 0);  // it is over
 }
 
 TEST_CASE("watch ends with the error when the connection string can never work") {

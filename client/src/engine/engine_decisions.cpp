@@ -39,7 +39,6 @@ void SyncEngine::Impl::send_decision(const std::string& conflict_id, const Decis
     throw Error(ErrorClass::rejected, "decision_rejected",
                 "The server rejected what a resolver decided.", verdict.detail.value_or(""));
   }
-  database().store_conflict_resolved(conflict_id, values ? "values" : choice);
 }
 
 }  // namespace objectos

@@ -229,13 +229,15 @@ SyncResult SyncEngine::Impl::sync(bool push, bool pull) {
   return result;
 }
 
+// The server decides for everybody. The file shows the conflict as ended with the pull that brings
+// what came of it, which is another engine's where that one has the file.
 Verdict SyncEngine::Impl::resolve(const std::string& conflict, const std::string& text,
                                   bool values) {
   const std::string conflict_id = checked_conflict_id(conflict);
   if (values) check_values(text);
   Verdict verdict = exclusively([&] {
     Verdict made;
-    for (const LocalConflict& local : database().conflicts()) {
+    for (const LocalConflict& local : open_beside()->conflicts()) {
       if (local.conflict_id != conflict_id) continue;
       made.object = local.object;
       made.record_id = local.record_id;
@@ -249,13 +251,13 @@ Verdict SyncEngine::Impl::resolve(const std::string& conflict, const std::string
     made.reason = row.reason.value_or("");
     made.resolution = row.resolution.value_or("");
     made.detail = row.detail.value_or("");
-    // A decision that the server refuses leaves the conflict open, here as there.
-    if (made.status != "rejected") {
-      database().store_conflict_resolved(conflict_id, values ? "values" : text);
-    }
     return made;
   });
-  sync(false, true);
+  try {
+    sync(false, true);
+  } catch (const Error& error) {
+    if (error.code() != "file_busy") throw;
+  }
   return verdict;
 }
 

@@ -203,8 +203,6 @@ class LocalDatabase {
   virtual void drop_leases() = 0;
 
   virtual std::vector<LocalConflict> conflicts(bool open_only = true) const = 0;
-  virtual void store_conflict_resolved(const std::string& conflict_id,
-                                       const std::string& resolution) = 0;
   virtual std::vector<Rejection> rejections() const = 0;
   // A pending mutation leaves the queue, its group with it, and the rows are what the others make
   // of them. Returns what left, with the rows before and after. Later edits of its record go on

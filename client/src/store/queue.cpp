@@ -340,10 +340,4 @@ std::vector<LocalConflict> Store::conflicts(bool open_only) const {
   return found;
 }
 
-void Store::store_conflict_resolved(const std::string& id, const std::string& resolution) {
-  Statement end(database_,
-                "UPDATE _conflicts SET status='resolved',resolution=? WHERE conflict_id=?");
-  end.bind(1, std::string_view(resolution)).bind(2, std::string_view(id)).run();
-}
-
 }  // namespace objectos

@@ -86,7 +86,6 @@ class Store : public LocalDatabase {
   void add_lease(const std::string& object, int64_t first, int64_t last, int64_t step) override;
   void drop_leases() override;
   std::vector<LocalConflict> conflicts(bool open_only) const override;
-  void store_conflict_resolved(const std::string& id, const std::string& resolution) override;
   std::vector<Rejection> rejections() const override;
   Discarded discard(const std::string& id, const std::function<void()>& begun) override;
   std::string retry(const std::string& id) override;
