@@ -32,6 +32,8 @@ enum LogColumn {
   log_columns
 };
 
+constexpr int ids_drawn = 64;
+
 void set_text(TupleTableSlot* slot, LogColumn column, std::string_view text) {
   slot->tts_values[column] =
       PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
@@ -119,14 +121,15 @@ void LogWriter::set_id(void* to, std::string_view text) {
     *id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(copy)));
     return;
   }
-  if (random_left_ == 0) {
-    // As many as the batch has already: a small statement draws few.
-    const int drawn = Min(count_ + 1, static_cast<int>(sizeof random_) / UUID_LEN);
-    if (!pg_strong_random(random_, static_cast<std::size_t>(drawn * UUID_LEN)))
+  // Drawn ahead for all the statements of the process: one draw costs as much as a small write.
+  static unsigned char random[ids_drawn * UUID_LEN];
+  static int random_left = 0;
+  if (random_left == 0) {
+    while (!pg_strong_random(random, sizeof random))
       DirectFunctionCall1(gen_random_uuid, 0);  // tries again, and raises the error
-    random_left_ = drawn;
+    random_left = ids_drawn;
   }
-  std::memcpy(id->data, random_ + --random_left_ * UUID_LEN, UUID_LEN);
+  std::memcpy(id->data, random + --random_left * UUID_LEN, UUID_LEN);
   id->data[6] = (id->data[6] & 0x0f) | 0x40;  // version 4
   id->data[8] = (id->data[8] & 0x3f) | 0x80;  // RFC 4122
 }

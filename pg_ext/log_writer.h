@@ -86,8 +86,6 @@ class LogWriter {
   bool other_indexes_ = false;              // some that every row may have to go into
   std::int64_t sequences_[log_batch_rows];  // by row of the batch
   bool is_delete_[log_batch_rows];
-  unsigned char random_[16 * 64];  // 64 ids drawn ahead
-  int random_left_ = 0;
 };
 
 // A row for those who write few: values as text.

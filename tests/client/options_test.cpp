@@ -89,6 +89,7 @@ const std::map<std::string, Told> kTold = {
     {"backoff_max_ms", {"18", [](const Options& o) { return shown(o.timing.backoff_max); }}},
     {"connect_timeout_ms",
      {"19", [](const Options& o) { return shown(o.timing.connect_timeout); }}},
+    {"answer_timeout_ms", {"25", [](const Options& o) { return shown(o.timing.answer_timeout); }}},
     {"watch_interval_ms", {"20", [](const Options& o) { return shown(o.timing.watch_interval); }}},
 };
 
