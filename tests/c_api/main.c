@@ -44,6 +44,16 @@ static void note_presence(void *user, const char *event) {
   if (says(event, "\"kind\":\"listed\"") && says(event, "\"state\":{\"cursor\":1}}]")) ++*(int *)user;
 }
 
+struct log {
+  int warnings, secrets;
+};
+
+static void note_log(void *user, int level, const char *text) {
+  struct log *log = user;
+  if (level == OBJECTOS_LOG_WARNING && says(text, "Could not connect to the server")) log->warnings++;
+  if (says(text, "hidden-secret")) log->secrets++;
+}
+
 /* The quoted text as a JSON string; paths and conninfos of tests hold no quotes. */
 static char *options_for(const char *server, const char *file) {
   static char text[2000];
@@ -244,6 +254,33 @@ static void device(const char *server, const char *file) {
   check(changes > 0, "the listener heard of changes");
 }
 
+/* An engine whose server is not there says so, and again at each attempt. */
+static void logged(const char *file) {
+  objectos_error *error = NULL;
+  struct log log = {0, 0};
+  char options[2000];
+  char *status = NULL;
+  int again = 1;
+  snprintf(options, sizeof options,
+           "{\"database\":\"%s\",\"server\":\"host=/nowhere password=hidden-secret\","
+           "\"backoff_first_ms\":10,\"backoff_max_ms\":10}",
+           file);
+  objectos_engine *engine = objectos_open_logged(options, note_log, &log, &error);
+  check(engine != NULL, "an engine with a log opens");
+  must(objectos_start(engine, &error), error, "and starts");
+  while (again) {
+    must(objectos_status(engine, &status, &error), error, "it has a status");
+    again = says(status, "\"failures\":0,") || says(status, "\"failures\":1,");
+    objectos_free(status);
+  }
+  objectos_close(engine);
+  check(log.warnings >= 2, "each failed attempt is logged as a warning");
+  check(log.secrets == 0, "without the password");
+  check(objectos_open_logged("{", note_log, &log, &error) == NULL && error != NULL,
+        "options are refused as ever");
+  objectos_error_free(error);
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) {
     fprintf(stderr, "usage: %s CONNINFO FILE\n", argv[0]);
@@ -252,6 +289,7 @@ int main(int argc, char **argv) {
   check(says(objectos_version(), "objectos_sync "), "the library tells its version");
   refusals();
   device(argv[1], argv[2]);
+  logged(argv[2]);
   printf("c-api: %d passed, %d failed\n", passed, failed);
   return failed != 0;
 }

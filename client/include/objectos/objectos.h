@@ -57,6 +57,24 @@ void objectos_free(char* text);
  * NULL on error. */
 objectos_engine* objectos_open(const char* options, objectos_error** error);
 
+enum objectos_log_level {
+  OBJECTOS_LOG_DEBUG = 0,
+  OBJECTOS_LOG_INFO = 1,
+  OBJECTOS_LOG_WARNING = 2,
+  OBJECTOS_LOG_ERROR = 3
+};
+
+/* What the engine has to say that is no event: why it connects anew, what it reads again. `text`:
+ * UTF-8, for people, without a newline at its end and without any password; it lives as long as the
+ * call. Called from whatever thread works, one that calls this API too, and several at once; not by
+ * objectos_poll(). It must not call functions that sync (usage, "reentrant"). */
+typedef void (*objectos_log_callback)(void* user, int level, const char* text);
+
+/* objectos_open() of an engine that logs; `log`: NULL for none. `user` is handed to it and must
+ * live until objectos_close() has returned. */
+objectos_engine* objectos_open_logged(const char* options, objectos_log_callback log, void* user,
+                                      objectos_error** error);
+
 /* Stops the engine and gives it back. Waits for a callback that is running. NULL is fine. */
 void objectos_close(objectos_engine* engine);
 

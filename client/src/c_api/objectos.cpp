@@ -5,6 +5,11 @@
 #include "c_api/options_json.h"
 #include "c_api/values_json.h"
 
+static_assert(static_cast<int>(objectos::LogLevel::debug) == OBJECTOS_LOG_DEBUG &&
+              static_cast<int>(objectos::LogLevel::info) == OBJECTOS_LOG_INFO &&
+              static_cast<int>(objectos::LogLevel::warning) == OBJECTOS_LOG_WARNING &&
+              static_cast<int>(objectos::LogLevel::error) == OBJECTOS_LOG_ERROR);
+
 using namespace objectos;
 using namespace objectos::c_api;
 
@@ -36,9 +41,21 @@ void objectos_free(char* text) {
 }
 
 objectos_engine* objectos_open(const char* options, objectos_error** error) {
+  return objectos_open_logged(options, nullptr, nullptr, error);
+}
+
+objectos_engine* objectos_open_logged(const char* options, objectos_log_callback log, void* user,
+                                      objectos_error** error) {
   objectos_engine* made = nullptr;
-  guarded(error,
-          [&] { made = new objectos_engine(options_from_json(text_of(options, "options"))); });
+  guarded(error, [&] {
+    Options wanted = options_from_json(text_of(options, "options"));
+    if (log != nullptr) {
+      wanted.logger = [log, user](LogLevel level, const std::string& text) {
+        log(user, static_cast<int>(level), text.c_str());
+      };
+    }
+    made = new objectos_engine(std::move(wanted));
+  });
   return made;
 }
 
