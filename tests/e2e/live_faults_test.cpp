@@ -7,6 +7,7 @@
 //   CUT_SECONDS=2   how long the network is cut; the long run takes 30
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <functional>
 
 #include "tests/e2e/faulty_network.h"
@@ -113,6 +114,21 @@ struct World : PresenceWorld {
   }
 };
 
+// The notifier killed as no worker should be: the server begins anew, with other memory.
+void crash(World& world) {
+  const std::string before = world.server.exec("SELECT objectos_sync.notifier() ->> 'pid'");
+  REQUIRE(kill(std::stoi(before), SIGKILL) == 0);
+  REQUIRE(soon([&] {
+    world.server.reconnect();
+    try {
+      return world.server.exec("SELECT count(*) FROM pg_stat_activity WHERE pid = " + before) ==
+             "0";
+    } catch (const std::runtime_error&) {  // not there yet
+      return false;
+    }
+  }));
+}
+
 // Who was away itself, and then has heard of nobody twice.
 void check_came_back(const std::string& heard) {
   CHECK_MESSAGE((", " + heard + ",").find(", listed, offline,") != std::string::npos, heard);
@@ -154,11 +170,14 @@ TEST_CASE("listeners terminated in a burst: every change arrives once, and who w
 }
 
 TEST_CASE("a server restarted in a burst: every change arrives once, and all who live are back") {
-  for (const char* how : {"-m fast", "-m immediate"}) {
-    CAPTURE(std::string(how));
+  for (const std::string how : {"-m fast", "-m immediate", "crashed"}) {
+    CAPTURE(how);
     World world;
     world.survive(kAll, [&](const Writer&) {
-      server_control("restart", how);
+      if (how == "crashed")
+        crash(world);
+      else
+        server_control("restart", how);
       world.server.reconnect();
     });
     for (const auto& [user, heard] : world.take_heard()) {
