@@ -175,7 +175,7 @@ TEST_CASE(
     REQUIRE(ot::apply(theirs.text, ot::transform(mine, composed, dice.side())) ==
             ot::apply(theirs.text, step_by_step));
   });
-  CHECK(compared > text_cases(4'000) / 10);
+  if (text_cases(4'000) >= 4'000) CHECK(compared > text_cases(4'000) / 10);
 }
 
 TEST_CASE("the inverse takes an edit back, and the inverse of that brings it again") {

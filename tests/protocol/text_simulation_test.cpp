@@ -233,6 +233,7 @@ TEST_CASE("whatever is lost, late, repeated or restarted, all end with the serve
   MESSAGE(sum.healed << " own edits committed otherwise, " << sum.whole << " whole texts, "
                      << sum.pull_first << " times pull first, " << sum.rejected << " rejected, "
                      << sum.repeated << " repeated messages");
+  if (text_cases(1'000) < 1'000) return;  // one seed is repeated
   CHECK(sum.healed > 0);
   CHECK(sum.whole > 0);
   CHECK(sum.pull_first > 0);
@@ -259,7 +260,7 @@ TEST_CASE("what the server committed rules: one that decides all ties otherwise 
   MESSAGE("first seed " << seed);
   Outcome sum;
   CHECK(diverged(seed, text_cases(1'000) / 2, {TextFault::other_sides, true}, sum) == 0);
-  CHECK(sum.healed > 100);
+  if (text_cases(1'000) >= 1'000) CHECK(sum.healed > 100);
 }
 
 TEST_CASE("clients that trust their own computation diverge from such a server") {
