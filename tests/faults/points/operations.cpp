@@ -212,6 +212,7 @@ std::vector<Operation> operations(Session& session) {
        "SELECT sync_presence_leave('phone', 'notes/b') IN (true, false), kind"
        " FROM sync_events('phone')",
        device},
+      {"channel", "SELECT sync_channel('notes/b')", device},
       {"broadcast", "SELECT sync_broadcast('phone', 'notes/b', '[1]')::text", device},
       {"ack",
        "SELECT sync_ack(json_build_object('client_id', 'phone', 'confirmed', 1, 'checkpoint', " +
