@@ -1,5 +1,7 @@
 #include "pg_ext/commit_signal.h"
 
+#include <utility>
+
 #include "pg_ext/boundary.h"
 #include "pg_ext/live_slots.h"
 #include "pg_ext/settings.h"
@@ -10,23 +12,32 @@
 extern "C" {
 #include "access/twophase.h"
 #include "commands/async.h"
+#include "utils/resowner.h"
 }
 
 namespace objectos::server {
 
 namespace {
 
-bool noted = false;   // in this transaction
-bool wanted = false;  // and the notifier is to be told
+bool noted = false;                        // in this transaction
+bool wanted = false;                       // and the notifier is to be told
+bool committed = false, prepared = false;  // it was wanted, and is told in a moment
 
 // Called by the backend, after a commit too, where nothing may fail.
 void at_end(XactEvent event, void*) {
   const bool commits = event == XACT_EVENT_COMMIT, prepares = event == XACT_EVENT_PREPARE;
   if (!commits && !prepares && event != XACT_EVENT_ABORT) return;
-  const bool tells = wanted;
+  committed = wanted && commits;
+  prepared = wanted && prepares;
   noted = wanted = false;
-  if (tells && commits) live::tell_commit();
-  if (tells && prepares) live::tell_prepared();
+}
+
+// Other sessions learn of changed rights and tables after the commit is visible, and before the
+// locks of the transaction are gone. Who is told earlier looks by the rights that were.
+void at_release(ResourceReleasePhase phase, bool, bool, void*) {
+  if (phase != RESOURCE_RELEASE_AFTER_LOCKS) return;
+  if (std::exchange(committed, false)) live::tell_commit();
+  if (std::exchange(prepared, false)) live::tell_prepared();
 }
 
 // Once per process. Without room in shared memory writers write all the same, and nobody hears.
@@ -40,7 +51,10 @@ bool prepare_process() {
     error.discard();
     return false;
   }
-  pg_call([] { RegisterXactCallback(at_end, nullptr); });
+  pg_call([] {
+    RegisterXactCallback(at_end, nullptr);
+    RegisterResourceReleaseCallback(at_release, nullptr);
+  });
   return true;
 }
 

@@ -93,6 +93,17 @@ TEST_CASE("an idle live client has what it may read at once, and what it may no 
   world.server.exec("DROP POLICY team ON notes; DROP ROLE readers_of_notes");
 }
 
+// Race: the client looks while the server's sessions have not been told yet that rights changed.
+TEST_CASE("rights that change again and again are never seen as they were") {
+  World world;
+  const std::string count = "SELECT count(*) FROM notes";
+  for (int i = 0; i < 100; ++i) {
+    CAPTURE(i);
+    REQUIRE(world.tells("REVOKE SELECT ON notes FROM ada", count, "no table"));
+    REQUIRE(world.tells("GRANT SELECT ON notes TO ada", count, "2"));
+  }
+}
+
 TEST_CASE("a subscription that another session gives a client is pulled at once") {
   World world;
   const std::string id = world.engine->status().client_id;
