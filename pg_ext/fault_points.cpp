@@ -70,7 +70,16 @@ void* operator new(std::size_t bytes) {
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   return allocations.fails() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
 }
+void* operator new[](std::size_t bytes) {
+  return operator new(bytes);
+}
 void operator delete(void* block) noexcept {
+  std::free(block);
+}
+void operator delete[](void* block) noexcept {
+  std::free(block);
+}
+void operator delete[](void* block, std::size_t) noexcept {
   std::free(block);
 }
 void operator delete(void* block, std::size_t) noexcept {
