@@ -199,6 +199,25 @@ TEST_CASE(
   }
 }
 
+// Race: the thread of the channels sends what the app said since it looked last, a farewell and a
+// greeting among it. Invariant: who is in a channel for the app is in it at the server.
+TEST_CASE("an app that leaves a channel and is back at once is in it, also by another spelling") {
+  PresenceWorld world;
+  App ada(world, "ada"), bob(world, "bob");
+  auto first = ada.join("notes/1", "1");
+  CHECK(ada.hears(1) == Lines{"listed notes/1; ada 1"});
+  auto second = bob.join("notes/1", "0");
+  CHECK(bob.hears(1) == Lines{"listed notes/1; ada 1; bob 0"});
+  for (int i = 1; i <= 20; ++i) {
+    CAPTURE(i);
+    const std::string channel = i % 3 == 0 ? "notes/01" : "notes/1", state = std::to_string(i);
+    second = objectos::Presence();
+    second = bob.join(channel, state);
+    REQUIRE(bob.hears(1) == Lines{"listed " + channel + "; ada 1; bob " + state});
+    REQUIRE(soon([&] { return App::of(first.list()) == Lines{"ada 1", "bob " + state}; }));
+  }
+}
+
 TEST_CASE(
     "stop() leaves every channel, start() joins them again, and a handle outlives its engine") {
   PresenceWorld world;

@@ -108,17 +108,9 @@ void PresenceHub::leave(const std::string& channel) {
   std::lock_guard lock(mutex_);
   const auto found = channels_.find(channel);
   if (found == channels_.end() || --found->second.links > 0) return;
-  const std::string name = found->second.joined ? found->second.name : "";
+  if (found->second.joined) left_.push_back(found->second.name);
   channels_.erase(found);
-  leave_server(name);
   wake_.set();
-}
-
-// With mutex_ held: unless the app is in it under another spelling.
-void PresenceHub::leave_server(const std::string& name) {
-  bool stays = name.empty();
-  each_joined(name, [&](const auto&, const Channel&) { stays = true; });
-  if (!stays) left_.push_back(name);
 }
 
 // From a log callback on the hub's thread: it runs already, or is about to end.
@@ -251,7 +243,7 @@ void PresenceHub::join_channels() {
       found->second.joined = in;
       found->second.refused = !in;
     } else if (in) {
-      leave_server(name);
+      left_.push_back(name);
     }
   }
 }
@@ -269,11 +261,17 @@ void PresenceHub::send_broadcasts() {
   }
 }
 
+// Not where the app is in it again, or under another spelling: to the server it is one.
 void PresenceHub::leave_channels() {
   std::vector<std::string> left;
   {
     std::lock_guard lock(mutex_);
     left.swap(left_);
+    std::erase_if(left, [this](const std::string& name) {
+      bool stays = false;
+      each_joined(name, [&](const auto&, const Channel&) { stays = true; });
+      return stays;
+    });
   }
   for (const std::string& channel : left) accepted(channel, [&] { connection_->leave(channel); });
 }

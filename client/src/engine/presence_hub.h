@@ -96,7 +96,6 @@ class PresenceHub : public std::enable_shared_from_this<PresenceHub> {
       if (channel.joined && channel.name == name) visit(key, channel);
     }
   }
-  void leave_server(const std::string& name);
 
   void run();
   void work();
