@@ -110,13 +110,19 @@ bool start_notifier() noexcept {
   return RegisterDynamicBackgroundWorker(&worker, nullptr);
 }
 
+// Whether anybody wants to know. What is prepared a notifier must know of while nobody listens,
+// too: its commit tells nobody, and by then somebody may.
+bool concerns(const Slot& slot, std::uint64_t Slot::*counted) noexcept {
+  return slot.listeners > 0 || (counted == &Slot::prepares && slot.notifier != 0);
+}
+
 // Counts what is told, if anything, and wakes the notifier for it, or starts one where there is
 // none; false if there is no slot for it.
 bool wake(Slot& slot, TimestampTz now, std::uint64_t Slot::*counted) noexcept {
   Latch* latch = nullptr;
   {
     const Locked locked(slot.mutex);
-    if (slot.database != MyDatabaseId || slot.listeners == 0) return true;
+    if (slot.database != MyDatabaseId || !concerns(slot, counted)) return true;
     if (counted != nullptr) ++(slot.*counted);
     latch = slot.notifier != 0 ? slot.latch : nullptr;
     if (latch != nullptr && counted == nullptr) return true;  // it is there
@@ -142,7 +148,7 @@ void tell(std::uint64_t Slot::*counted) noexcept {
   // What is told of is visible to others by now, and stays so beyond this look.
   pg_memory_barrier();
   Slot* const slot = find();
-  if (slot == nullptr || slot->listeners == 0) return;
+  if (slot == nullptr || !concerns(*slot, counted)) return;
   wake(*slot, GetCurrentTimestamp(), counted);
 }
 

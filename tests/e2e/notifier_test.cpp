@@ -264,6 +264,30 @@ TEST_CASE(
   CHECK(tablet.hears());
 }
 
+TEST_CASE("what was prepared while nobody listened is told of, though the notifier was there") {
+  World world;
+  world.set("notifier_idle = '60s'");
+  {
+    Listener phone(world.server);
+    phone.listen();
+    world.write();
+    REQUIRE(phone.hears());
+  }
+  const auto says = [&](const std::string& what) {
+    return world.server.exec("SELECT objectos_sync.notifier() ->> '" + what + "'");
+  };
+  for (int i = 0; i < 1000 && says("listeners") != "0"; ++i) std::this_thread::sleep_for(10ms);
+  REQUIRE(says("listeners") == "0");
+  const std::string before = says("pid");
+  world.server.exec("BEGIN; INSERT INTO notes VALUES (7, 'x'); PREPARE TRANSACTION 'between'");
+  Listener tablet(world.server);
+  tablet.listen();
+  tablet.heard(300ms);
+  CHECK(says("pid") == before);
+  world.server.exec("COMMIT PREPARED 'between'");
+  CHECK(tablet.hears());
+}
+
 TEST_CASE("the database of a notifier can be dropped, and copied, soon after the last commit") {
   World world;
   {
