@@ -62,12 +62,13 @@ TEST_CASE(
   SignedWorld world;
   world.server.exec("CREATE POLICY shared ON diary FOR SELECT USING (owner = 'all')");
   world.server.exec("INSERT INTO diary VALUES ('1', 'all', 'x'), ('2', 'ada', 'secret')");
-  SignedApp ada(world, "ada", "diary/1"), bob(world, "bob", "diary/1");
-  CHECK(soon([&] {
-    return ada.present() == Lines{"ada", "bob"} && bob.present() == Lines{"ada", "bob"};
-  }));
-  CHECK(soon([&] { return ada.hears(3).back() == "user_online bob"; }));
-  bob.hears(1);
+  SignedApp ada(world, "ada", "diary/1");
+  CHECK(ada.hears(1) == Lines{"listed"});
+  SignedApp bob(world, "bob", "diary/1");
+  CHECK(bob.hears(1) == Lines{"listed"});
+  CHECK(ada.hears(2) == Lines{"join bob 1", "user_online bob"});
+  CHECK(ada.present() == Lines{"ada", "bob"});
+  CHECK(bob.present() == Lines{"ada", "bob"});
   ada.presence.update("2");
   ada.presence.broadcast("3");
   CHECK(bob.hears(2) == Lines{"update ada 2", "broadcast ada 3"});
