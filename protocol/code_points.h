@@ -24,4 +24,9 @@ struct PointsOffset {
 // Where the first `points` code points of the text end.
 PointsOffset points_offset(std::string_view text, std::size_t points) noexcept;
 
+// So many code points of the text, or all of it: for messages, which stay valid UTF-8.
+inline std::string_view first_points(std::string_view text, std::size_t points) noexcept {
+  return text.substr(0, points_offset(text, points).bytes);
+}
+
 }  // namespace objectos

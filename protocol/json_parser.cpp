@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/code_points.h"
 #include "protocol/errors.h"
 #include "protocol/json.h"
 
@@ -130,7 +131,7 @@ class TreeBuilder {
     const std::string_view twice = name_that_comes_twice(members);
     if (twice.data() != nullptr) {
       return fail(ErrorCode::malformed_message,
-                  "duplicate key " + json_string(twice.substr(0, 100)));
+                  "duplicate key " + json_string(first_points(twice, 100)));
     }
     return close(Json::object(std::move(members)));
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/code_points.h"
 #include "protocol/errors.h"
 
 namespace objectos {
@@ -11,7 +12,7 @@ void refuse_field(const Json& json, const std::string& field, const std::string&
   for (const char* name : {"id", "mutation_id"}) {
     const Json* id = json.find(name);
     if (id && id->is_string()) {
-      which = "Mutation " + id->text().substr(0, 100);
+      which = "Mutation " + std::string(first_points(id->text(), 100));
       break;
     }
   }
@@ -32,7 +33,7 @@ void require_object(const Json& json, const std::string& what) {
 void require_known_keys(const Json& json, std::initializer_list<std::string_view> known) {
   for (const auto& [name, value] : json.members()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      refuse_field(json, name.substr(0, 100), "is not known");
+      refuse_field(json, std::string(first_points(name, 100)), "is not known");
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "protocol/code_points.h"
 #include "protocol/errors.h"
 
 namespace objectos {
@@ -11,7 +12,7 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& why, std::string_view record_id) {
   throw ProtocolError(ErrorCode::invalid_mutation, "invalid record_id: " + why,
-                      "record_id " + json_string(record_id.substr(0, 200)) + ".",
+                      "record_id " + json_string(first_points(record_id, 200)) + ".",
                       "One key column: its value as text; several: the JSON array of them.",
                       "record_id");
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "protocol/code_points.h"
 #include "protocol/errors.h"
 #include "protocol/limits.h"
 #include "protocol/message_fields.h"
@@ -17,7 +18,7 @@ namespace {
 }
 
 std::string shown(const Json& value) {
-  return write_json(value).substr(0, 100);
+  return std::string(first_points(write_json(value), 100));
 }
 
 [[noreturn]] void refuse_component(std::size_t index, const Json& value, const char* why) {

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "protocol/messages.h"
+#include "protocol/record_id.h"
+#include "protocol/text_operation_json.h"
 #include "tests/protocol/refusal.h"
 
 using namespace objectos;
@@ -194,6 +196,25 @@ TEST_CASE("responses name the field that has the wrong type") {
           decode_acknowledgement(parse_json(
               R"({"id":"m","object":"o","record_id":"1","operation":"insert","status":"x"})"));
         }).field() == "client_sequence");
+}
+
+TEST_CASE("a refusal shows the beginning of what is long, and tears no character") {
+  for (std::size_t before = 80; before < 84; ++before) {
+    std::string name(before, 'a');
+    for (int i = 0; i < 300; ++i) name += "\U0001F600";
+    const std::string quoted = "\"" + name + "\"";
+    const auto check_whole = [](const auto& call) {
+      const ProtocolError error = refusal(call);
+      CHECK_MESSAGE(is_valid_utf8(error.message()), error.message());
+      CHECK_MESSAGE(is_valid_utf8(error.detail()), error.detail());
+      CHECK(error.message().size() + error.detail().size() < 2'000);
+    };
+    check_whole([&] { decode_mutation(parse_json("{\"id\":" + quoted + "}")); });
+    check_whole([&] { decode_mutation(parse_json(update_with(quoted + ":1"))); });
+    check_whole([&] { parse_json("{" + quoted + ":1," + quoted + ":2}"); });
+    check_whole([&] { parse_text_operation("[[" + quoted + "]]"); });
+    check_whole([&] { parse_record_id(name, {ValueKind::integer}); });
+  }
 }
 
 TEST_CASE("the fingerprint's bytes differ wherever two mutations differ") {
