@@ -51,7 +51,7 @@ for part in "${parts[@]}"; do
       run 'live devices hear of every change*' || status=1
       run 'an idle live device*' || status=1
       ;;
-    cut) run 'a network cut in a burst*' || status=1 ;;
+    cut) run 'a network cut in a burst*' ARRIVE_MS="${ARRIVE_MS:-2000}" || status=1 ;;
     signatures)
       by_all 'a signed mutation with one bit flipped*' || status=1
       run 'another text of the same mutation*,what was signed once*,honest mutations with awkward content*' ||
