@@ -25,8 +25,8 @@ class Pooler {
     std::ofstream(config) << "[databases]\n* = host=" << std::getenv("PGHOST")
                           << " port=" << (port != nullptr ? port : "5432") << " user=" << world.role
                           << "\n[pgbouncer]\npool_mode = transaction\ndefault_pool_size = 1\n"
-                             "auth_type = any\nlisten_port = 6432\nunix_socket_dir = "
-                          << directory_.file("") << "\n";
+                             "auth_type = any\nlisten_port = 6432\nlisten_addr = "
+                          << address_ << "\nunix_socket_dir = " << directory_.file("") << "\n";
     pid_ = fork();
     if (pid_ == 0) {
       const int nowhere = open(directory_.file("log").c_str(), O_WRONLY | O_CREAT, 0644);
@@ -57,9 +57,16 @@ class Pooler {
     text.replace(text.find(host), host.size(), "host=" + directory_.file(""));
     return text + " port=6432";
   }
+  // Over TCP.
+  std::string conninfo_by_network(const SignedWorld& world) const {
+    return conninfo(world) + " hostaddr=" + address_;
+  }
 
  private:
   Directory directory_;
+  // Nobody else's: each loopback address is a host of its own.
+  const std::string address_ = "127." + std::to_string(1 + getpid() / 250 % 250) + "." +
+                               std::to_string(1 + getpid() % 250) + ".2";
   pid_t pid_ = -1;
 };
 
@@ -151,6 +158,34 @@ TEST_CASE("behind a pooler a live engine knows that it hears of nothing, and ask
   local(options.database, "INSERT INTO diary (id, owner) VALUES ('mine', 'ada')");
   CHECK(comes_true(
       [&] { return world.server.exec("SELECT count(*) FROM diary WHERE id = 'mine'") == "1"; }));
+}
+
+TEST_CASE("behind a pooler a live engine leaves nothing in a session that is others' next") {
+  SignedWorld world;
+  Pooler pooler(world);
+  Options options = world.options("phone", world.key_file("ada").first);
+  options.server = pooler.conninfo_by_network(world);
+  SyncEngine engine(options);
+  engine.clone();
+  PGconn* beside = PQconnectdb(pooler.conninfo(world).c_str());
+  const auto said = [&] {
+    PGresult* result = PQexec(beside,
+                              "SELECT pg_backend_pid(), (SELECT string_agg(name || '=' || setting,"
+                              " ',' ORDER BY name) FROM pg_settings WHERE source = 'session'),"
+                              " (SELECT count(*) FROM pg_prepared_statements)");
+    REQUIRE_MESSAGE(PQntuples(result) == 1, PQresultErrorMessage(result));
+    std::string text;
+    for (int column = 0; column < 3; ++column)
+      text += std::string(PQgetvalue(result, 0, column)) + " ";
+    PQclear(result);
+    return text;
+  };
+  const std::string before = said();
+  engine.start();
+  REQUIRE(engine.wait_until_synced(std::chrono::seconds(20)));
+  CHECK(said() == before);
+  engine.stop();
+  PQfinish(beside);
 }
 
 TEST_CASE("in signed mode a live engine hears of its user's records alone") {

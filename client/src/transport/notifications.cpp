@@ -41,7 +41,8 @@ void Notifications::forget() {
 }
 
 void Notifications::ask(PgConnection& connection, const SessionLogin& login,
-                        const std::string& schema, const std::string& client_id) {
+                        const std::string& schema, const std::string& client_id,
+                        std::chrono::milliseconds silence) {
   if (!can_be_asked(connection, schema)) {
     notifying_ = {false, "The server has no sync_listen(), or does not let this user call it."};
     return;
@@ -63,6 +64,7 @@ void Notifications::ask(PgConnection& connection, const SessionLogin& login,
     notifying_ = {false, "A pooler stands between: no notification comes through it."};
     return;
   }
+  if (!asked_) connection.limit_silence_of_server(silence);
   if (!channel.empty() && channel != channel_) {
     connection.command("LISTEN " + quoted(channel));
     channel_ = channel;
@@ -77,7 +79,7 @@ const Notifying& Notifications::listen(PgConnection& connection, const SessionLo
                                        std::chrono::milliseconds silence) {
   if (asked_ && notifying_.sent) return notifying_;
   if (!asked_) connection.limit_silence_to(silence);
-  ask(connection, login, schema, client_id);
+  ask(connection, login, schema, client_id, silence);
   asked_ = true;
   return notifying_;
 }

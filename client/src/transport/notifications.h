@@ -24,7 +24,7 @@ class Notifications {
 
  private:
   void ask(PgConnection& connection, const SessionLogin& login, const std::string& schema,
-           const std::string& client_id);
+           const std::string& client_id, std::chrono::milliseconds silence);
 
   Notifying notifying_;
   bool asked_ = false;

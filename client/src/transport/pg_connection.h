@@ -73,8 +73,10 @@ class PgConnection {
   bool has_backend(int process_id) const noexcept {
     return PQbackendPID(connection_) == process_id;
   }
-  // From now on each end finds a peer that is gone within about so long (silence.h).
+  // From now on this end finds a peer that is gone within about so long (silence.h).
   void limit_silence_to(std::chrono::milliseconds silence);
+  // And the server does. Its session keeps that: only where it has a backend of its own.
+  void limit_silence_of_server(std::chrono::milliseconds silence);
   // Best effort, for clean-up: false when it failed.
   bool try_command(const char* sql) noexcept;
   bool over_unix_socket() const noexcept;

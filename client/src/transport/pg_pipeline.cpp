@@ -101,9 +101,12 @@ void PgConnection::take_notifications(
 
 void PgConnection::limit_silence_to(std::chrono::milliseconds silence) {
   require_open();
-  if (over_unix_socket()) return;
-  limit_silence_of_listener(connection_, silence);
-  query(silence_of_server_sql(silence));
+  if (!over_unix_socket()) limit_silence_of_listener(connection_, silence);
+}
+
+void PgConnection::limit_silence_of_server(std::chrono::milliseconds silence) {
+  require_open();
+  if (!over_unix_socket()) query(silence_of_server_sql(silence));
 }
 
 }  // namespace objectos

@@ -38,6 +38,7 @@ PresenceConnection::PresenceConnection(const std::string& conninfo, Patience pat
 void PresenceConnection::open(std::chrono::milliseconds silence) {
   connection_.open();
   connection_.limit_silence_to(silence);
+  connection_.limit_silence_of_server(silence);
   schema_ = PQgetvalue(find_extension(connection_).get(), 0, 0);
   connection_.command(std::string("LISTEN ") + listening::event_channel);
   const PgResult sender =
