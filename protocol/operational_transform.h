@@ -4,7 +4,8 @@
 // d is a text, d·a the text after the operation a. All positions and lengths are code points. Time
 // and memory are linear in the operations (and in the text, where there is one) unless said
 // otherwise. Throws ProtocolError: OS006 for an operation that reaches beyond its text, OS007 where
-// a result would be larger than a text may be; nothing is clamped.
+// an operation would span or insert more than a text may hold; nothing is clamped. How large the
+// text of apply() may be is its caller's to say.
 #pragma once
 
 #include <cstddef>
