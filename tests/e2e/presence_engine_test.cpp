@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <mutex>
 
 #include "objectos/sync_engine.h"
 #include "tests/e2e/presence_world.h"
@@ -28,24 +27,15 @@ class App {
   }
   objectos::Presence join(const std::string& channel, const std::string& state) {
     return engine->presence(channel, state, [this](const PresenceEvent& event) {
-      std::lock_guard lock(mutex_);
       std::string line = objectos::presence_kind_name(event.kind);
       line += " " + event.channel;
       if (!event.user_id.empty()) line += " " + event.user_id;
       if (!event.payload.empty()) line += " " + event.payload;
       for (const std::string& client : of(event.present)) line += "; " + client;
-      heard_.push_back(line);
+      heard_.add(line);
     });
   }
-  // What was told since it was asked last, once there is so much of it.
-  Lines hears(std::size_t count) {
-    soon([&] {
-      std::lock_guard lock(mutex_);
-      return heard_.size() >= count;
-    });
-    std::lock_guard lock(mutex_);
-    return std::exchange(heard_, {});
-  }
+  Lines hears(std::size_t count) { return heard_.take(count); }
   // Each as user and state, by name.
   static Lines of(const std::vector<objectos::PresentClient>& present) {
     Lines lines;
@@ -59,8 +49,7 @@ class App {
 
  private:
   Directory directory_;
-  std::mutex mutex_;
-  Lines heard_;
+  HeardLines heard_;
 };
 
 }  // namespace

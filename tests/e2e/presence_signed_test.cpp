@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 
 #include "objectos/sync_engine.h"
 #include "tests/e2e/attack_world.h"
@@ -26,21 +25,13 @@ struct SignedApp {
     engine = std::make_unique<SyncEngine>(options);
     engine->clone();
     presence = engine->presence(channel, "1", [this](const PresenceEvent& event) {
-      std::lock_guard lock(mutex_);
       std::string line = objectos::presence_kind_name(event.kind);
       if (!event.user_id.empty()) line += " " + event.user_id;
       if (!event.payload.empty()) line += " " + event.payload;
-      heard_.push_back(line);
+      heard_.add(line);
     });
   }
-  Lines hears(std::size_t count) {
-    soon([&] {
-      std::lock_guard lock(mutex_);
-      return heard_.size() >= count;
-    });
-    std::lock_guard lock(mutex_);
-    return std::exchange(heard_, {});
-  }
+  Lines hears(std::size_t count) { return heard_.take(count); }
   Lines present() const {
     Lines users;
     for (const auto& client : presence.list()) users.push_back(client.user_id);
@@ -51,8 +42,7 @@ struct SignedApp {
   objectos::Presence presence;
 
  private:
-  std::mutex mutex_;
-  Lines heard_;
+  HeardLines heard_;
 };
 
 }  // namespace

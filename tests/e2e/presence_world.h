@@ -9,8 +9,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/e2e/attack_world.h"
@@ -28,6 +30,28 @@ inline bool soon(const std::function<bool()>& holds) {
   }
   return false;
 }
+
+// Lines told on one thread and read on another.
+class HeardLines {
+ public:
+  void add(std::string line) {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(std::move(line));
+  }
+  // What came since it was asked last, once there is so much of it.
+  Lines take(std::size_t count) {
+    soon([&] {
+      const std::lock_guard lock(mutex_);
+      return lines_.size() >= count;
+    });
+    const std::lock_guard lock(mutex_);
+    return std::exchange(lines_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  Lines lines_;
+};
 
 // A device's connection, told of what happens in its channels.
 class PresentDevice {
