@@ -66,7 +66,7 @@ run() {
   echo "== $suite, $build"
   if [ "$suite" = e2e ]; then
     env "OBJECTOS_SYNC=$PWD/build/$build/build/objectos-sync" \
-      scripts/with-cluster.sh --fast -c wal_level=logical -- "$program" "$@" || failed+=("$suite ($build)")
+      scripts/with-cluster.sh -c wal_level=logical -- "$program" "$@" || failed+=("$suite ($build)")
   else
     "$program" "$@" || failed+=("$suite ($build)")
   fi
