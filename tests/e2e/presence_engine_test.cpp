@@ -14,6 +14,9 @@ namespace {
 
 // A user's file, with an engine, and what its channels tell.
 class App {
+  Directory directory_;
+  HeardLines heard_;  // outlives the engine, whose threads write to it
+
  public:
   App(const PresenceWorld& world, const std::string& user) {
     objectos::Options options;
@@ -46,10 +49,6 @@ class App {
   std::string file(const std::string& user) const { return directory_.file(user + ".db"); }
 
   std::unique_ptr<SyncEngine> engine;
-
- private:
-  Directory directory_;
-  HeardLines heard_;
 };
 
 }  // namespace

@@ -16,7 +16,10 @@ using objectos::SyncEngine;
 namespace {
 
 // A user's engine, in one channel.
-struct SignedApp {
+class SignedApp {
+  HeardLines heard_;  // outlives the engine, whose threads write to it
+
+ public:
   SignedApp(SignedWorld& world, const std::string& user, const std::string& channel) {
     objectos::Options options = world.options(user + ".db", world.key_file(user).first);
     options.timing.backoff_first = 20ms;
@@ -40,9 +43,6 @@ struct SignedApp {
   }
   std::unique_ptr<SyncEngine> engine;
   objectos::Presence presence;
-
- private:
-  HeardLines heard_;
 };
 
 }  // namespace
