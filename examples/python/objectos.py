@@ -48,7 +48,9 @@ _TYPES = {"p": ctypes.c_void_p, "s": ctypes.c_char_p, "i": ctypes.c_int,
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
 # The answer is an address, so that it is ours to say how long the text lives.
 _RESOLVER = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)
-_TYPES["c"], _TYPES["r"] = _CALLBACK, _RESOLVER
+_LOG = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
+_TYPES["c"], _TYPES["r"], _TYPES["l"] = _CALLBACK, _RESOLVER, _LOG
+_LEVELS = ("debug", "info", "warning", "error")
 
 _RETURNING_INT = {
     "clone": "ptt", "sync": "ptt", "push": "ptt", "pull": "ptt", "start": "pt", "stop": "pt",
@@ -61,7 +63,7 @@ _RETURNING_INT = {
     "subscribe": "pstt", "get_subscription": "ptt", "presence_update": "pst",
     "presence_list": "ptt", "broadcast": "psst",
 }
-_RETURNING_POINTER = {"open": "st", "on": "psscpt", "watch": "psscpt", "set_resolver": "psrpt",
+_RETURNING_POINTER = {"open": "st", "open_logged": "slpt", "on": "psscpt", "watch": "psscpt", "set_resolver": "psrpt",
                       "presence_join": "psscpt"}
 _RETURNING_TEXT = {"version": "", "error_code": "p", "error_message": "p", "error_detail": "p",
                    "error_hint": "p"}
@@ -167,8 +169,10 @@ atexit.register(lambda: [engine.close() for engine in list(_open)])
 class Engine:
     """Keeps one SQLite file and one PostgreSQL server the same."""
 
-    def __init__(self, database, server=None, **options):
-        """Opens no file yet. `options`: docs/c-api.md, e.g. device="phone", interval_ms=1000."""
+    def __init__(self, database, server=None, log=None, **options):
+        """Opens no file yet. `options`: docs/c-api.md, e.g. device="phone", interval_ms=1000.
+        log(level, text) gets what the engine has to say that is no event, on whatever thread works;
+        level is "debug", "info", "warning" or "error". It must not sync."""
         options["database"] = os.fspath(database)
         if server is not None:
             options["server"] = server
@@ -176,7 +180,13 @@ class Engine:
         self._local = threading.local()
         self._closing = threading.Lock()
         error = ctypes.c_void_p()
-        self._handle = _check(_library.objectos_open(_json(options), ctypes.byref(error)), error)
+        if log is None:
+            handle = _library.objectos_open(_json(options), ctypes.byref(error))
+        else:
+            self._log = self._logging(log)  # must live as long as the engine
+            handle = _library.objectos_open_logged(_json(options), self._log, None,
+                                                   ctypes.byref(error))
+        self._handle = _check(handle, error)
         _open.add(self)
 
     def close(self):
@@ -381,6 +391,17 @@ class Engine:
         if not hasattr(self._local, "running"):
             self._local.running = []
         return self._local.running
+
+    def _logging(self, log):
+        def call(_, level, text):
+            running = self._running()
+            running.append(log)
+            try:
+                log(_LEVELS[level], text.decode(errors="replace"))
+            finally:
+                running.pop()
+
+        return _LOG(call)
 
     def _subscribe(self, function, callback, *arguments, kind=Subscription):
         subscription = kind(self)

@@ -68,6 +68,16 @@ def _():
     assert len(declared) > 40 and not declared - bound, declared - bound
 
 
+@it("what an engine has to say is logged, with its level")
+def _():
+    said = []
+    with objectos.Engine(path, server="host=/nowhere", log=lambda *what: said.append(what),
+                         backoff_first_ms=1) as phone:
+        phone.start()
+        eventually(lambda: said)
+    assert {level for level, _ in said} == {"warning"} and all(text for _, text in said), said
+
+
 @it("who is in a channel is told, with what they say of themselves, and what they say to all")
 def _():
     heard = []
