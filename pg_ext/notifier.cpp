@@ -41,6 +41,8 @@ void leave_slot(int, Datum) {
   live::leave();
 }
 
+constexpr long delay_growth_max = 16;
+
 class Notifier {
  public:
   // Returns when it may go.
@@ -52,6 +54,7 @@ class Notifier {
   void load_prepared();
   long pause_ms() const;
   void wait(long milliseconds, int events);
+  void let_more_come();
   bool idle() const;
 
   live::Told told_;     // what it has seen to
@@ -59,6 +62,7 @@ class Notifier {
   bool event_ = false;  // one is to be told of
   bool reload_ = true;  // what is prepared
   std::vector<TransactionId> prepared_;
+  long delay_ms_ = 0;  // the next pause
   TimestampTz prepared_since_ = 0, busy_at_ = GetCurrentTimestamp();
 };
 
@@ -127,6 +131,15 @@ void Notifier::wait(long milliseconds, int events) {
   });
 }
 
+// What is committed during the pause shares the next notification. A notification wakes every
+// session that listens, so while commits follow one another there are ever fewer.
+void Notifier::let_more_come() {
+  const long shortest = settings::notify_delay_ms();
+  delay_ms_ = std::clamp(delay_ms_, shortest, shortest * delay_growth_max);
+  if (delay_ms_ > 0) wait(delay_ms_, 0);
+  delay_ms_ = live::told() == told_ ? shortest : delay_ms_ * 2;
+}
+
 bool Notifier::idle() const {
   const std::int64_t us = settings::notifier_idle_seconds() * std::int64_t{1'000'000};
   return ending || (prepared_.empty() && GetCurrentTimestamp() - busy_at_ >= us);
@@ -150,8 +163,7 @@ void Notifier::run() {
     }
     if (idle() && live::leave_unless_told(told_)) return;
     if (ending) continue;
-    // Commits that come now share the next notification.
-    if (notified && settings::notify_delay_ms() > 0) wait(settings::notify_delay_ms(), 0);
+    if (notified) let_more_come();
     if (live::told() == told_) wait(pause_ms(), WL_LATCH_SET);
   }
 }

@@ -56,10 +56,11 @@ void define_settings() {
       "How many broadcasts and changes of presence one session may send in a second.",
       "One more is refused, and nothing is sent; 0: no limit.", &events_per_second, 100, 0,
       1'000'000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("objectos_sync.notify_delay",
-                          "How long the notifier pauses after a notification.",
-                          "What is committed meanwhile shares the next one.", &notify_delay, 2, 0,
-                          10'000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "objectos_sync.notify_delay", "How long the notifier pauses after a notification.",
+      "What is committed meanwhile shares the next one. While commits follow one "
+      "another the pause grows to 16 times this.",
+      &notify_delay, 2, 0, 10'000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "objectos_sync.notifier_idle", "How long the notifier stays when nothing is committed.",
       "While it is there, the database cannot be dropped or copied.", &notifier_idle, 3, 1, 60 * 60,
