@@ -67,7 +67,9 @@ void SyncEngine::Impl::sync_live() {
   const LiveWork work{state.commits, has_come(state.ask_at, now),
                       has_come(state.acknowledge_at, now)};
   state.commits = false;
-  if (std::exchange(state.whole, false) || !work_lightly(work)) {
+  // What this device pushes is told to it, too, right after: that is no burst.
+  state.just_pulled = !std::exchange(state.whole, false) && work_lightly(work);
+  if (!state.just_pulled) {
     // It may take long, and nobody wakes the watch meanwhile.
     watch_.only_when_woken(false);
     try {
@@ -79,7 +81,6 @@ void SyncEngine::Impl::sync_live() {
     watch_.only_when_woken(state.file.armed());
     state.acknowledge_at.reset();
   }
-  state.just_pulled = true;
   const Notifying notifying = [this] {
     std::lock_guard lock(work_mutex_);
     return transport_ ? transport_->notifying() : Notifying{};
