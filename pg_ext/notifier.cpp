@@ -41,7 +41,7 @@ void leave_slot(int, Datum) {
   live::leave();
 }
 
-constexpr long delay_growth_max = 16;
+constexpr long grown_delay_ms = 32;  // to what the pause grows, if it is set to less
 
 class Notifier {
  public:
@@ -135,8 +135,9 @@ void Notifier::wait(long milliseconds, int events) {
 // session that listens, so while commits follow one another there are ever fewer.
 void Notifier::let_more_come() {
   const long shortest = settings::notify_delay_ms();
-  delay_ms_ = std::clamp(delay_ms_, shortest, shortest * delay_growth_max);
-  if (delay_ms_ > 0) wait(delay_ms_, 0);
+  if (shortest == 0) return;
+  delay_ms_ = std::clamp(delay_ms_, shortest, std::max(shortest, grown_delay_ms));
+  wait(delay_ms_, 0);
   delay_ms_ = live::told() == told_ ? shortest : delay_ms_ * 2;
 }
 

@@ -59,7 +59,7 @@ void define_settings() {
   DefineCustomIntVariable(
       "objectos_sync.notify_delay", "How long the notifier pauses after a notification.",
       "What is committed meanwhile shares the next one. While commits follow one "
-      "another the pause grows to 16 times this.",
+      "another the pause grows to 32 ms.",
       &notify_delay, 2, 0, 10'000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "objectos_sync.notifier_idle", "How long the notifier stays when nothing is committed.",

@@ -44,7 +44,7 @@ told() {
   echo "== failed in $1:"
   sed -e 's/\x1b\[[0-9;]*m//g' "build/check/$1.log" | awk '
     /^TEST CASE:/ { name = $0 }
-    /^[^ ]+:[0-9]+: (FATAL )?ERROR|^not ok|\.\.\. FAILED|^FAILED|[^a-z]signal [0-9]/ { print name; print; name = ""; more = 4; next }
+    /^[^ ]+:[0-9]+: (FATAL )?ERROR|^not ok|FAILED|[^a-z]signal [0-9]/ { print name; print; name = ""; more = 4; next }
     more > 0 { print; more-- }' | grep -v '^ *$' | cut -c1-240 | head -n 40
 }
 

@@ -92,12 +92,11 @@ class StoreImageReader : public ImageReader {
       if (!based_.empty() && based_.count(record_id) > 0) continue;
       const uint64_t place = place_of(seed_, record_id);
       if (!wanted.holds(place)) continue;
-      RecordImage& image = image_;
-      image.begin(record_id, rows.integer_or_none(1));
+      image_.begin(record_id, rows.integer_or_none(1));
       const int columns = static_cast<int>(object.columns.size());
-      for (int i = 0; i < columns; i++) put_value(image, row, i + 3);
-      if (object.row_security) put_value(image, row, 2);
-      visit(record_id, place, image.digest());
+      for (int i = 0; i < columns; i++) put_value(image_, row, i + 3);
+      if (object.row_security) put_value(image_, row, 2);
+      visit(record_id, place, image_.digest());
     }
   }
 
@@ -116,14 +115,13 @@ class StoreImageReader : public ImageReader {
       const uint64_t place = place_of(seed_, record_id);
       if (rows.is_null(3) || !wanted.holds(place)) continue;
       const std::string json = rows.text(3);
-      RecordImage& image = image_;
-      image.begin(record_id, rows.integer_or_none(1));
-      if (!put_values(image, json, object, kinds)) {
-        image.begin(record_id, std::nullopt);  // as no server has it
-        image.blob(json);
+      image_.begin(record_id, rows.integer_or_none(1));
+      if (!put_values(image_, json, object, kinds)) {
+        image_.begin(record_id, std::nullopt);  // as no server has it
+        image_.blob(json);
       }
-      if (object.row_security) put_value(image, rows.handle(), 2);
-      visit(record_id, place, image.digest());
+      if (object.row_security) put_value(image_, rows.handle(), 2);
+      visit(record_id, place, image_.digest());
     }
   }
 
