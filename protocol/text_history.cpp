@@ -18,15 +18,13 @@ bool is_own(const TextRevision& one, std::string_view client) {
 // What was committed after `revision`. Nothing if the history does not have it one by one.
 std::optional<std::span<const TextRevision>> after_revision(const TextHistory& history,
                                                             std::int64_t revision) {
+  if (revision > history.revision) return std::nullopt;
   const auto operations = history.operations;
   const auto first =
-      std::lower_bound(operations.begin(), operations.end(), revision,
-                       [](const TextRevision& one, std::int64_t at) { return one.since < at; });
-  if (first == operations.end()) {
-    if (revision != history.revision) return std::nullopt;
-  } else if (first->since != revision || first->revision != revision + 1) {
+      std::upper_bound(operations.begin(), operations.end(), revision,
+                       [](std::int64_t at, const TextRevision& one) { return at < one.revision; });
+  if (first != operations.end() && (first->since > revision || first->composed))
     return std::nullopt;
-  }
   return std::span(first, operations.end());
 }
 
@@ -37,11 +35,12 @@ class StepWriter {
 
   void own(const TextRevision& one) {
     flush();
-    steps_.push_back({one.since, one.revision, one.mutation, ot::Side::right, one.operation});
+    steps_.push_back({one.since, one.revision, one.mutation, ot::Side::right, one.operation, 0});
   }
   void foreign(const TextRevision& one, ot::Side side) {
     if (!run_.empty() && next_.own_side != side) flush();
-    if (run_.empty()) next_ = {one.since, one.revision, {}, side, {}};
+    if (run_.empty()) next_ = {one.since, one.revision, {}, side, {}, 0};
+    if (!run_.empty() && next_.first == 0) next_.first = next_.revision;
     next_.revision = one.revision;
     run_.push_back(one.operation);
   }

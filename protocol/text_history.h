@@ -15,20 +15,23 @@
 
 namespace objectos {
 
-// A committed operation. Several that retention composed are one, from `since` to `revision`: it is
-// nobody's own, and no step of anybody.
+// A committed operation. Revisions ascend, and need not be neighbours: the server takes the
+// record's versions, which other columns' changes draw, too. So the text at any revision from
+// `since` up to `revision` is the one that the operation was made of.
 struct TextRevision {
-  std::int64_t since = 0;
-  std::int64_t revision = 0;
-  std::string client;    // "" for plain SQL
-  std::string mutation;  // "" where there is none
+  std::int64_t since = 0;     // the revision of the operation before; 0: it is the first one
+  std::int64_t revision = 0;  // the one that it makes
+  std::string client;         // "" for plain SQL
+  std::string mutation;       // "" where there is none
   TextOperation operation;
+  // Several that were composed, or that are not kept: nobody's own, and no step of anybody.
+  bool composed = false;
 };
 
-// The newest revision, and the operations that led there, ascending and without gaps; as many of
-// the last ones as are kept (or were read).
+// The operations that led to the newest text, ascending and without gaps; as many of the last ones
+// as are kept (or were read).
 struct TextHistory {
-  std::int64_t revision = 0;
+  std::int64_t revision = 0;  // the newest; not below that of the last operation
   std::span<const TextRevision> operations;
 };
 

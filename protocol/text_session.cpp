@@ -95,7 +95,7 @@ void TextSession::unfreeze(std::string_view mutation) {
 
 TextOperation TextSession::take(const TextStep& step) {
   if (step.revision <= state_.revision) return {};
-  if (step.since != state_.revision)
+  if (!step.continues(state_.revision))
     throw ProtocolError(ErrorCode::malformed_message, "a step of a text does not continue it",
                         "It was made of revision " + std::to_string(step.since) +
                             ", the text here is of revision " + std::to_string(state_.revision) +
@@ -126,7 +126,7 @@ TextOperation TextSession::take(const TextStep& step) {
 
 TextOperation TextSession::take_text(std::string_view text, std::int64_t revision,
                                      const std::vector<std::string>& committed) {
-  if (revision <= state_.revision) return {};
+  if (revision < state_.revision) return {};
   const auto is_committed = [&](const TextEdit& edit) {
     return std::find(committed.begin(), committed.end(), edit.mutation) != committed.end();
   };

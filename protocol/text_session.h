@@ -19,7 +19,8 @@
 
 namespace objectos {
 
-// What a pull tells of a text field: what was committed between two revisions.
+// What a pull tells of a text field: what was committed between two revisions. Revisions need not
+// be neighbours (text_history.h): the text of any one from `since` up to the step's is the same.
 struct TextStep {
   std::int64_t since = 0;     // the revision that it was made of
   std::int64_t revision = 0;  // the one that it makes
@@ -27,6 +28,12 @@ struct TextStep {
   // Of the pulling client's own text against this, where both insert at one place.
   ot::Side own_side = ot::Side::right;
   TextOperation operation;
+  // Of several operations: the revision that the first of them made. 0 of a single one.
+  std::int64_t first = 0;
+  // Whether it can be taken where the text is of revision r, below the step's.
+  bool continues(std::int64_t r) const noexcept {
+    return since <= r && r < (first == 0 ? revision : first);
+  }
   bool operator==(const TextStep&) const = default;
 };
 
@@ -74,7 +81,7 @@ class TextSession {
   TextOperation take(const TextStep& step);
 
   // The whole text, where there are no steps (the revision is too old): edits whose mutations are
-  // `committed` are in it and go, the rest moves over the difference. Skipped if it is not newer.
+  // `committed` are in it and go, the rest moves over the difference. Skipped if it is older.
   TextOperation take_text(std::string_view text, std::int64_t revision,
                           const std::vector<std::string>& committed);
 

@@ -18,6 +18,7 @@ std::int64_t revision_of(const Json& json, const char* name) {
 
 Json encode_step(const TextStep& step) {
   Json json = Json::object();
+  if (step.first != 0) json.set("first", Json::integer(step.first));
   json.set("revision", Json::integer(step.revision));
   if (!step.own.empty())
     json.set("own", Json::string(step.own));
@@ -36,11 +37,14 @@ ot::Side side_field(const Json& json) {
 
 TextStep decode_step(const Json& json, std::int64_t since) {
   require_object(json, "step");
-  require_known_keys(json, {"revision", "own", "side", "op"});
+  require_known_keys(json, {"first", "revision", "own", "side", "op"});
   TextStep step;
   step.since = since;
   step.revision = revision_of(json, "revision");
   if (step.revision <= since) refuse_field(json, "revision", "does not follow the one before");
+  step.first = integer_field(json, "first").value_or(0);
+  if (step.first != 0 && (step.first <= since || step.first >= step.revision))
+    refuse_field(json, "first", "is not between the revisions");
   if (present(json, "own")) {
     if (present(json, "side")) refuse_field(json, "side", "is of others' steps alone");
     step.own = text_field(json, "own", limits::name_bytes_max, true);
@@ -56,37 +60,28 @@ TextStep decode_step(const Json& json, std::int64_t since) {
 
 }  // namespace
 
-Json encode_text_progress(const TextProgress& progress) {
+Json encode_text_steps(const std::vector<TextStep>& steps) {
   Json json = Json::object();
-  if (progress.steps) {
-    const auto& steps = *progress.steps;
-    json.set("since", Json::integer(steps.empty() ? progress.revision : steps.front().since));
-  }
-  json.set("revision", Json::integer(progress.revision));
-  if (!progress.steps) return json;
+  json.set("since", Json::integer(steps.front().since));
   Json list = Json::array();
-  for (const TextStep& step : *progress.steps) list.push_back(encode_step(step));
+  for (const TextStep& step : steps) list.push_back(encode_step(step));
   json.set("steps", std::move(list));
   return json;
 }
 
-TextProgress decode_text_progress(const Json& json) {
+std::vector<TextStep> decode_text_steps(const Json& json) {
   require_object(json, "text field");
-  require_known_keys(json, {"since", "revision", "steps"});
-  TextProgress progress{revision_of(json, "revision"), std::nullopt};
-  if (!present(json, "steps")) {
-    if (present(json, "since")) refuse_field(json, "since", "is there without steps");
-    return progress;
-  }
+  require_known_keys(json, {"since", "steps"});
   std::int64_t since = revision_of(json, "since");
-  progress.steps.emplace();
-  const Json steps = array_field(json, "steps");
-  for (const Json& step : steps.items()) {
-    progress.steps->push_back(decode_step(step, since));
-    since = progress.steps->back().revision;
+  const Json list = array_field(json, "steps");
+  if (list.items().empty()) refuse_field(json, "steps", "is missing or empty");
+  std::vector<TextStep> steps;
+  steps.reserve(list.items().size());
+  for (const Json& step : list.items()) {
+    steps.push_back(decode_step(step, since));
+    since = steps.back().revision;
   }
-  if (since != progress.revision) refuse_field(json, "revision", "is not that of the last step");
-  return progress;
+  return steps;
 }
 
 }  // namespace objectos

@@ -1,10 +1,8 @@
-// The steps of a text field as a pull carries them (docs/operational_transform.md, The steps of a
-// pull): {"since":3,"revision":6,"steps":[{"revision":5,"side":"left","op":["a"]},
-// {"revision":6,"own":"<mutation id>","op":[1,-1]}]}.
+// The steps of a text field as a pull carries them, in the place of its value
+// (docs/operational_transform.md, The steps of a pull): {"since":3,"steps":[{"first":4,
+// "revision":5,"side":"left","op":["a"]},{"revision":6,"own":"<mutation id>","op":[1,-1]}]}.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "protocol/json.h"
@@ -12,17 +10,11 @@
 
 namespace objectos {
 
-// What a pull tells of one text field. Without steps the row holds the whole text.
-struct TextProgress {
-  std::int64_t revision = 0;
-  std::optional<std::vector<TextStep>> steps;
-  bool operator==(const TextProgress&) const = default;
-};
+// At least one step, and each follows the one before, as those of text_steps() do.
+Json encode_text_steps(const std::vector<TextStep>& steps);
 
-// The steps follow one another, as those of text_steps() do, up to `revision`.
-Json encode_text_progress(const TextProgress& progress);
-
-// Throws OS006 for a missing, unknown or malformed field, and for revisions that do not ascend.
-TextProgress decode_text_progress(const Json& json);
+// Throws OS006 for a missing, unknown or malformed field, for no steps, and for revisions that do
+// not ascend.
+std::vector<TextStep> decode_text_steps(const Json& json);
 
 }  // namespace objectos

@@ -11,13 +11,12 @@ using fuzz::require;
 namespace {
 
 void check_session(const std::string& text, const TextOperation& edit,
-                   const TextProgress& progress) {
-  const std::int64_t since = progress.steps->empty() ? 0 : progress.steps->front().since;
-  TextSession session(TextState{text, since, {}});
+                   const std::vector<TextStep>& steps) {
+  TextSession session(TextState{text, steps.front().since, {}});
   session.edit("mine", edit);
   session.freeze();
   session.edit("later", TextOperationBuilder().insert("x").build());
-  for (const TextStep& step : *progress.steps) {
+  for (const TextStep& step : steps) {
     const TextState before = session.state();
     const std::string seen = session.text();
     TextOperation change;
@@ -38,13 +37,13 @@ void check_session(const std::string& text, const TextOperation& edit,
 FUZZ_TARGET(text_steps) {
   fuzz::Bytes bytes(input);
   TextOperation edit;
-  TextProgress progress;
+  std::vector<TextStep> steps;
   const std::string_view first = bytes.until('\n'), second = bytes.until('\n');
   if (!fuzz::accepted([&] { edit = parse_text_operation(first); })) return;
-  if (!fuzz::accepted([&] { progress = decode_text_progress(parse_json(second)); })) return;
-  require(decode_text_progress(encode_text_progress(progress)) == progress,
+  if (!fuzz::accepted([&] { steps = decode_text_steps(parse_json(second)); })) return;
+  require(decode_text_steps(encode_text_steps(steps)) == steps,
           "steps are read as they were written");
   const std::string text(bytes.rest());
-  if (!progress.steps || !fuzz::accepted([&] { ot::apply(text, edit); })) return;
-  check_session(text, edit, progress);
+  if (!fuzz::accepted([&] { ot::apply(text, edit); })) return;
+  check_session(text, edit, steps);
 }

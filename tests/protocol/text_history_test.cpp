@@ -24,10 +24,10 @@ TEST_CASE("a pull tells others' text by side, own operations each by itself, and
   const auto steps = text_steps({head, history}, "m", 0);
   REQUIRE(steps.has_value());
   REQUIRE(steps->size() == 4);
-  CHECK((*steps)[0] == TextStep{0, 2, "", ot::Side::right, op(R"(["21"])")});
+  CHECK((*steps)[0] == TextStep{0, 2, "", ot::Side::right, op(R"(["21"])"), 1});
   CHECK((*steps)[1].own == "m-1");
-  CHECK((*steps)[2] == TextStep{3, 4, "", ot::Side::right, op(R"(["4"])")});
-  CHECK((*steps)[3] == TextStep{4, 5, "", ot::Side::left, op(R"(["5"])")});
+  CHECK((*steps)[2] == TextStep{3, 4, "", ot::Side::right, op(R"(["4"])"), 0});
+  CHECK((*steps)[3] == TextStep{4, 5, "", ot::Side::left, op(R"(["5"])"), 0});
   CHECK(text_steps({head, history}, "m", 5)->empty());
   CHECK_FALSE(text_steps({head, history}, "m", 6).has_value());
   CHECK_FALSE(TextCommit("q", 5, {head, history}).needs_pull());
@@ -36,7 +36,7 @@ TEST_CASE("a pull tells others' text by side, own operations each by itself, and
   CHECK_FALSE(text_steps({head, history}, "m", 0).has_value());
   CHECK(TextCommit("q", 0, {head, history}).needs_pull());
   CHECK(text_steps({head, history}, "m", 1)->size() == 4);
-  history[0] = {1, 3, "", "", op(R"(["32"])")};  // composed by retention
+  history[0] = {1, 3, "", "", op(R"(["32"])"), true};  // composed by retention
   history.erase(history.begin() + 1);
   CHECK_FALSE(text_steps({head, history}, "m", 1).has_value());
   CHECK_FALSE(text_steps({head, history}, "m", 2).has_value());
@@ -44,11 +44,32 @@ TEST_CASE("a pull tells others' text by side, own operations each by itself, and
   CHECK(TextCommit("q", 2, {head, history}).needs_pull());
   CHECK(text_steps({head, history}, "m", 3)->size() == 2);
   CHECK_FALSE(TextCommit("q", 3, {head, history}).needs_pull());
-  history.clear();  // nothing is kept
+  history = {{0, 5, "", "", {}, true}};  // nothing is kept
   CHECK(text_steps({head, history}, "m", 5)->empty());
   CHECK_FALSE(text_steps({head, history}, "m", 4).has_value());
   CHECK(TextCommit("q", 4, {head, history}).needs_pull());
   CHECK_FALSE(TextCommit("q", 5, {head, history}).needs_pull());
+}
+
+TEST_CASE("revisions that lie between two operations name the text between them") {
+  const std::vector<TextRevision> history = {{0, 4, "a", "a-1", op(R"(["1"])")},
+                                             {4, 9, "z", "z-1", op(R"(["2"])")}};
+  for (const std::int64_t between : {4, 5, 8}) {
+    CAPTURE(between);
+    const auto steps = text_steps({12, history}, "m", between);
+    REQUIRE(steps.has_value());
+    REQUIRE(steps->size() == 1);
+    CHECK(steps->front() == TextStep{4, 9, "", ot::Side::left, op(R"(["2"])"), 0});
+    TextCommit chain("m", between, {12, history});
+    CHECK_FALSE(chain.needs_pull());
+    CHECK(chain.commit(op(R"(["m"])")) == op(R"(["m"])"));
+    TextSession session({"1", between, {}});
+    session.take(steps->front());
+    CHECK(session.text() == "21");
+    CHECK(session.state().revision == 9);
+  }
+  CHECK(text_steps({12, history}, "m", 12)->empty());
+  CHECK_FALSE(text_steps({12, history}, "m", 13).has_value());
 }
 
 TEST_CASE("beyond the limit of revisions the rest is one step, whoever it is from") {

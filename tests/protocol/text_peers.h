@@ -100,7 +100,7 @@ class TextServer {
     for (std::size_t i = 0; i + 1 < old; ++i, --old) {
       TextRevision& one = history_[i];
       const TextRevision& next = history_[i + 1];
-      one = {one.since, next.revision, "", "", ot::compose(one.operation, next.operation)};
+      one = {one.since, next.revision, "", "", ot::compose(one.operation, next.operation), true};
       history_.erase(history_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
     }
     if (history_.size() > 2 * kept)
@@ -119,7 +119,7 @@ class TextServer {
 
   void commit(const std::string& client, const std::string& mutation, TextOperation operation) {
     text_ = ot::apply(text_, operation);
-    history_.push_back({revision_, revision_ + 1, client, mutation, std::move(operation)});
+    history_.push_back({revision_, revision_ + 1, client, mutation, std::move(operation), false});
     ++revision_;
     if (!mutation.empty()) judged_[mutation] = revision_;
   }
@@ -173,7 +173,7 @@ class TextClient {
     if (!answer.steps) return session_.take_text(answer.text, answer.revision, answer.committed);
     TextOperation change;
     for (TextStep step : *answer.steps) {
-      if (step.revision > session_.state().revision && step.since != session_.state().revision)
+      if (step.revision > session_.state().revision && !step.continues(session_.state().revision))
         return std::nullopt;
       const auto& edits = session_.state().edits;
       if (!edits.empty() && edits.front().mutation == step.own &&

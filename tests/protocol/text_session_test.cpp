@@ -15,11 +15,11 @@ TextSession session_of(const std::string& text) {
 }
 
 TextStep foreign(std::int64_t since, std::string_view json, ot::Side own_side = ot::Side::right) {
-  return {since, since + 1, {}, own_side, op(json)};
+  return {since, since + 1, {}, own_side, op(json), 0};
 }
 
 TextStep own(std::int64_t since, const std::string& mutation, std::string_view json) {
-  return {since, since + 1, mutation, ot::Side::right, op(json)};
+  return {since, since + 1, mutation, ot::Side::right, op(json), 0};
 }
 
 // A full round of a client with the server, and of those who watch.
@@ -104,7 +104,7 @@ TEST_CASE("edits within what was committed stay in it when the whole text comes"
   CHECK(session.state().base == "> ahellob");
   CHECK(session.state().edits.size() == 1);
   const TextState before = session.state();
-  CHECK(session.take_text("older", 9, {"m2"}).changes_nothing());
+  CHECK(session.take_text("older", 8, {"m2"}).changes_nothing());
   CHECK(session.state() == before);
 }
 
@@ -161,7 +161,7 @@ TEST_CASE("steps at or below the revision are skipped, steps that leave a gap re
   CHECK(refusal([&] { session.take(foreign(2, R"(["3"])")); }).code() ==
         ErrorCode::malformed_message);
   CHECK(refusal([&] {
-          session.take({0, 2, {}, ot::Side::left, op("[-1]")});
+          session.take({0, 2, {}, ot::Side::left, op("[-1]"), 1});
         }).code() == ErrorCode::malformed_message);
   CHECK(refusal([&] { session.take(foreign(1, "[-9]")); }).code() == ErrorCode::invalid_mutation);
   CHECK(refusal([&] { session.edit("m", op("[-9]")); }).code() == ErrorCode::invalid_mutation);
@@ -177,7 +177,7 @@ TEST_CASE("an answer is lost: the edit is sent again as it was, and committed on
   server.push("c", edits, 100, false);  // and nobody hears
   other.edit(op(R"(["0"])"));
   sync(server, other);
-  client.pulled(TextPullAnswer{});  // an old answer
+  client.pulled(TextPullAnswer{0, std::vector<TextStep>{}, {}, {}});  // an old answer
   const auto again = client.push();
   REQUIRE(again.size() == 1);
   CHECK(again[0].operation == edits[0].operation);

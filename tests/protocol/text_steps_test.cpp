@@ -14,26 +14,21 @@ using namespace objectos;
 
 namespace {
 
-std::string text_of(const TextProgress& progress) {
-  return write_json(encode_text_progress(progress));
+std::string text_of(const std::vector<TextStep>& steps) {
+  return write_json(encode_text_steps(steps));
 }
 
 }  // namespace
 
 TEST_CASE("steps are written once and read as they were") {
   const std::string json =
-      R"({"since":3,"revision":6,"steps":[{"revision":5,"side":"left","op":["a"]},)"
+      R"({"since":3,"steps":[{"first":4,"revision":5,"side":"left","op":["a"]},)"
       R"({"revision":6,"own":"m1","op":[1,-1]}]})";
-  const TextProgress progress = decode_text_progress(parse_json(json));
-  CHECK(progress.revision == 6);
-  REQUIRE(progress.steps->size() == 2);
-  CHECK((*progress.steps)[0] == TextStep{3, 5, "", ot::Side::left, op(R"(["a"])")});
-  CHECK((*progress.steps)[1] == TextStep{5, 6, "m1", ot::Side::right, op("[1,-1]")});
-  CHECK(text_of(progress) == json);
-  CHECK(text_of({7, std::nullopt}) == R"({"revision":7})");
-  CHECK(text_of({7, std::vector<TextStep>{}}) == R"({"since":7,"revision":7,"steps":[]})");
-  for (const char* whole : {R"({"revision":7})", R"({"since":7,"revision":7,"steps":[]})"})
-    CHECK(text_of(decode_text_progress(parse_json(whole))) == whole);
+  const std::vector<TextStep> steps = decode_text_steps(parse_json(json));
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0] == TextStep{3, 5, "", ot::Side::left, op(R"(["a"])"), 4});
+  CHECK(steps[1] == TextStep{5, 6, "m1", ot::Side::right, op("[1,-1]"), 0});
+  CHECK(text_of(steps) == json);
 }
 
 TEST_CASE("what the history tells a client arrives as it was") {
@@ -51,37 +46,35 @@ TEST_CASE("what the history tells a client arrives as it was") {
                          dice.operation(text)});
       text = ot::apply(text, history.back().operation);
     }
-    const TextProgress progress{8, text_steps({8, history}, "m", 2)};
-    REQUIRE(decode_text_progress(parse_json(text_of(progress))) == progress);
+    const auto steps = text_steps({8, history}, "m", 2);
+    REQUIRE(decode_text_steps(parse_json(text_of(*steps))) == *steps);
   }
 }
 
 TEST_CASE("malformed steps are refused, and the refusal names the field") {
   const std::pair<const char*, const char*> cases[] = {
       std::pair{R"([])", "text field"},
-      std::pair{R"({})", "revision"},
-      std::pair{R"({"revision":-1})", "revision"},
-      std::pair{R"({"revision":1,"since":1})", "since"},
-      std::pair{R"({"revision":1,"steps":[]})", "since"},
-      std::pair{R"({"revision":1,"since":0,"steps":[]})", "revision"},
-      std::pair{R"({"revision":1,"since":0,"steps":{}})", "steps"},
-      std::pair{R"({"revision":1,"since":0,"steps":[1]})", "step"},
-      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"op":[]}]})", "side"},
-      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"side":"up","op":[]}]})", "side"},
-      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"side":"left"}]})", "op"},
-      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":0,"side":"left","op":[]}]})",
-                "revision"},
-      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"","op":[]}]})", "own"},
-      std::pair{
-          R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"m","side":"left","op":[]}]})",
-          "side"},
-      std::pair{R"({"revision":1,"since":0,"steps":[{"revision":1,"own":"m","op":[],"more":1}]})",
-                "more"},
-      std::pair{R"({"revision":1,"more":1})", "more"},
+      std::pair{R"({})", "since"},
+      std::pair{R"({"since":-1})", "since"},
+      std::pair{R"({"since":1})", "steps"},
+      std::pair{R"({"since":0,"steps":[]})", "steps"},
+      std::pair{R"({"steps":[{"revision":1,"side":"left","op":[]}]})", "since"},
+      std::pair{R"({"since":0,"steps":{}})", "steps"},
+      std::pair{R"({"since":0,"steps":[1]})", "step"},
+      std::pair{R"({"since":0,"steps":[{"revision":1,"op":[]}]})", "side"},
+      std::pair{R"({"since":0,"steps":[{"revision":1,"side":"up","op":[]}]})", "side"},
+      std::pair{R"({"since":0,"steps":[{"revision":1,"side":"left"}]})", "op"},
+      std::pair{R"({"since":0,"steps":[{"revision":0,"side":"left","op":[]}]})", "revision"},
+      std::pair{R"({"since":0,"steps":[{"revision":1,"own":"","op":[]}]})", "own"},
+      std::pair{R"({"since":0,"steps":[{"revision":1,"own":"m","side":"left","op":[]}]})", "side"},
+      std::pair{R"({"since":0,"steps":[{"revision":1,"own":"m","op":[],"more":1}]})", "more"},
+      std::pair{R"({"since":1,"steps":[],"more":1})", "more"},
+      std::pair{R"({"since":1,"steps":[{"first":1,"revision":3,"side":"left","op":[]}]})", "first"},
+      std::pair{R"({"since":1,"steps":[{"first":3,"revision":3,"side":"left","op":[]}]})", "first"},
   };
   for (const auto& one : cases) {
     CAPTURE(one.first);
-    const ProtocolError error = refusal([&] { decode_text_progress(parse_json(one.first)); });
+    const ProtocolError error = refusal([&] { decode_text_steps(parse_json(one.first)); });
     CHECK(error.code() == ErrorCode::invalid_mutation);
     CHECK(error.field() == one.second);
   }
