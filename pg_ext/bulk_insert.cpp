@@ -106,6 +106,11 @@ BulkInsert& BulkInsert::int8(std::optional<std::int64_t> value) {
   return *this;
 }
 
+BulkInsert& BulkInsert::int2(std::int16_t value) {
+  add(Int16GetDatum(value), false);
+  return *this;
+}
+
 BulkInsert& BulkInsert::input(std::string_view text) {
   if (column_ == 0 && count_ == batch_rows) flush();
   const Oid type =

@@ -26,7 +26,8 @@ class BulkInsert {
   BulkInsert& text(std::string_view bytes);          // text, bytea and json that is known to be one
   BulkInsert& text_or_null(std::string_view bytes);  // empty: NULL
   BulkInsert& int8(std::optional<std::int64_t> value);  // none: NULL
-  BulkInsert& input(std::string_view text);             // any type, by its input function
+  BulkInsert& int2(std::int16_t value);
+  BulkInsert& input(std::string_view text);  // any type, by its input function
   void end_row();
   // Writes what is left. Without it (an exception passes) the abort cleans up.
   void finish();

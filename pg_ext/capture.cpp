@@ -15,6 +15,7 @@
 #include "pg_ext/log_writer.h"
 #include "pg_ext/push_origin.h"
 #include "pg_ext/shape.h"
+#include "pg_ext/text_capture.h"
 
 #include "pg_ext/pg.h"
 
@@ -58,40 +59,50 @@ class TransitionReader {
   int pointer_ = 0;
 };
 
+std::vector<const ColumnInfo*> pointers_to(const std::vector<ColumnInfo>& columns) {
+  std::vector<const ColumnInfo*> pointers;
+  for (const ColumnInfo& column : columns) pointers.push_back(&column);
+  return pointers;
+}
+
 class Capture {
  public:
   explicit Capture(const ObjectInfo& object)
       : object_(object),
+        columns_(pointers_to(object.columns)),
         wanted_(object.columns.size(), 1),
         key_values_(object.key.size()),
         scope_(current_push_scope()),
-        watch_(object) {
-    for (const ColumnInfo& column : object.columns) columns_.push_back(&column);
+        watch_(object),
+        texts_(columns_) {
     for (const std::size_t index : object.key) key_.push_back(&object.columns[index]);
     order_ = jsonb_key_order(columns_);
     direct_ = scope_ != nullptr && push_is_direct(*scope_, object.relid);
     user_ = scope_ != nullptr && scope_->user_id ? *scope_->user_id : current_user_id();
   }
 
-  void insert(const TransitionReader& after);
+  void insert(const TransitionReader& after, bool replaces = false);
   void update(const TransitionReader& before, const TransitionReader& after);
   void remove(const TransitionReader& before);
   void truncate(std::int64_t version);
   void expect(std::int64_t rows) { log_.expect(rows); }
   void finish() {
     log_.finish();
+    texts_.finish();
     watch_.finish(user_);
   }
   std::string record_id(const TransitionReader& row);
 
  private:
   std::int64_t version(const TransitionReader& row) const;
-  Datum row_json(const TransitionReader& row);
+  Datum row_json(const TransitionReader& row, const std::vector<std::string>* forms = nullptr);
   bool same(std::size_t column, const TransitionReader& before,
             const TransitionReader& after) const;
   PushedMutation* pushed(const std::string& record_id) const;
   bool stored_as_sent(const PushedMutation& mutation, const TransitionReader& row,
                       bool others_null) const;
+  void note_texts(const TransitionReader& before, const TransitionReader& after,
+                  PushedMutation* mutation);
   void write(LogRow& row, const std::string& record_id, std::int64_t version,
              const TransitionReader* after);
   void seal(PushedMutation& mutation, const LogRow& row) const;
@@ -99,7 +110,8 @@ class Capture {
                   const TransitionReader* after);
 
   const ObjectInfo& object_;
-  std::vector<const ColumnInfo*> columns_, key_;
+  const std::vector<const ColumnInfo*> columns_;
+  std::vector<const ColumnInfo*> key_;
   std::vector<std::size_t> order_;  // of columns_ in a jsonb
   std::vector<char> wanted_;        // by column: in the row_json() built next
   std::vector<Datum> key_values_;
@@ -108,6 +120,7 @@ class Capture {
   std::string user_;
   LogWriter log_;
   ConflictWatch watch_;
+  TextCapture texts_;
 };
 
 std::string Capture::record_id(const TransitionReader& row) {
@@ -119,9 +132,9 @@ std::int64_t Capture::version(const TransitionReader& row) const {
   return DatumGetInt64(row.values()[object_.version_attnum - 1]);
 }
 
-Datum Capture::row_json(const TransitionReader& row) {
+Datum Capture::row_json(const TransitionReader& row, const std::vector<std::string>* forms) {
   const auto before = MemoryContextSwitchTo(static_cast<MemoryContext>(log_.row_context()));
-  const Datum json = jsonb_row(columns_, order_, wanted_, row.values(), row.nulls());
+  const Datum json = jsonb_row(columns_, order_, wanted_, row.values(), row.nulls(), forms);
   MemoryContextSwitchTo(before);
   return json;
 }
@@ -151,6 +164,8 @@ bool Capture::stored_as_sent(const PushedMutation& mutation, const TransitionRea
   std::string form;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const ColumnInfo& column = *columns_[i];
+    // An edit of a text always comes back as a step.
+    if (column.merges_text && wanted_[i] != 0 && !others_null) return false;
     const int at = column.attnum - 1;
     const auto value = mutation.sent->find(column.name);
     if (value == mutation.sent->end()) {
@@ -183,6 +198,9 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
   }
   if (mutation != nullptr && scope_->seal != nullptr) seal(*mutation, row);
   const std::int64_t sequence = log_.add(row);
+  if (texts_.has_texts())
+    texts_.keep(object_.object, record_id, version, sequence, mutation,
+                scope_ != nullptr ? scope_->client_id : std::string());
   if (watch_.watches(record_id)) tell_watch(record_id, mutation, after);
   if (mutation == nullptr) return;
   mutation->captured = true;
@@ -221,7 +239,24 @@ void Capture::tell_watch(const std::string& record_id, const PushedMutation* mut
                  mutation != nullptr ? std::string_view(scope_->client_id) : std::string_view());
 }
 
-void Capture::insert(const TransitionReader& after) {
+// Of changed texts the log holds operations.
+void Capture::note_texts(const TransitionReader& before, const TransitionReader& after,
+                         PushedMutation* mutation) {
+  const auto text_at = [&](const TransitionReader& row, std::size_t column) {
+    const int at = columns_[column]->attnum - 1;
+    return row.nulls()[at] ? std::nullopt : std::optional(text_value(row.values()[at]));
+  };
+  const auto outer = MemoryContextSwitchTo(static_cast<MemoryContext>(log_.row_context()));
+  for (const std::size_t column : texts_.texts()) {
+    if (wanted_[column] == 0) continue;
+    texts_.change(column, text_at(before, column), text_at(after, column), mutation);
+  }
+  MemoryContextSwitchTo(outer);
+}
+
+// `replaces`: the row was there before, as nobody knows.
+void Capture::insert(const TransitionReader& after, bool replaces) {
+  if (replaces) texts_.replace_all();
   log_.make_room();
   std::fill(wanted_.begin(), wanted_.end(), char{1});
   LogRow row;
@@ -253,11 +288,13 @@ void Capture::update(const TransitionReader& before, const TransitionReader& aft
   }
   if (!changed && version(before) == version(after)) return;
   log_.make_room();
+  const std::string id = record_id(after);
+  if (texts_.has_texts()) note_texts(before, after, pushed(id));
   LogRow row;
   row.operation = "update";
-  row.data = row_json(after);
-  row.original = row_json(before);
-  write(row, record_id(after), version(after), &after);
+  row.data = row_json(after, texts_.data());
+  row.original = row_json(before, texts_.original());
+  write(row, id, version(after), &after);
 }
 
 void Capture::truncate(std::int64_t version) {
@@ -278,7 +315,7 @@ void capture_unpaired(Capture& capture, TransitionReader& before, TransitionRead
   std::unordered_set<std::string> stayed;
   while (after.next()) {
     stayed.insert(capture.record_id(after));
-    capture.insert(after);
+    capture.insert(after, true);
   }
   while (before.next()) {
     if (stayed.count(capture.record_id(before)) == 0) capture.remove(before);

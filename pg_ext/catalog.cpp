@@ -4,6 +4,7 @@
 
 #include "protocol/errors.h"
 #include "protocol/json.h"
+#include "protocol/object_rules.h"
 
 #include "pg_ext/pg.h"
 #include "pg_ext/spi.h"
@@ -159,6 +160,18 @@ void load_key(Relation relation, ObjectInfo& object) {
   }
 }
 
+void mark_texts(ObjectInfo& object) {
+  const ObjectRules rules =
+      parse_object_rules(object.strategy, object.on_conflict, object.deletes, object.fields_json);
+  for (ColumnInfo& column : object.columns) {
+    const auto own = rules.fields.find(column.name);
+    const Strategy strategy = own == rules.fields.end() ? rules.strategy : own->second;
+    const bool texts = column.base_type == TEXTOID || column.base_type == VARCHAROID;
+    column.merges_text = strategy == Strategy::text && texts && !column.in_key && !column.generated;
+    object.has_texts |= column.merges_text;
+  }
+}
+
 // The row of objectos_sync.objects and the table's shape. False when the table is gone.
 bool load_shape(ObjectInfo& object) {
   const Oid relid = object.relid;
@@ -169,6 +182,7 @@ bool load_shape(ObjectInfo& object) {
   object.qualified = quote_identifier(object.schema) + "." + quote_identifier(object.table);
   load_columns(relation, object);
   load_key(relation, object);
+  mark_texts(object);
   pg_call([&] { relation_close(relation, NoLock); });
   return true;
 }
@@ -176,7 +190,7 @@ bool load_shape(ObjectInfo& object) {
 std::vector<ObjectInfo> load_rows(const std::string& condition, const Params& params) {
   const std::string sql =
       "SELECT o.relid::oid, object, strategy, on_conflict, deletes, fields::text, reshaped_at, "
-      "rekeyed_at FROM objectos_sync.objects o "
+      "rekeyed_at, texts_from FROM objectos_sync.objects o "
       "LEFT JOIN objectos_sync.shapes s ON s.relid = o.relid WHERE " +
       condition + " ORDER BY object COLLATE \"C\"";
   return as_owner([&] {
@@ -193,6 +207,7 @@ std::vector<ObjectInfo> load_rows(const std::string& condition, const Params& pa
         object.fields_json = rows.text_or(i, 5, "{}");
         object.reshaped_at = rows.int8(i, 6).value_or(0);
         object.rekeyed_at = rows.int8(i, 7).value_or(0);
+        object.texts_from = rows.int8(i, 8).value_or(0);
       }
       return objects;
     });

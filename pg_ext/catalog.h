@@ -32,6 +32,7 @@ struct ColumnInfo {
   bool in_key = false;
   KeySource key_source = KeySource::none;  // key columns: what fills them where nothing is given
   Oid sequence = 0;                        // of KeySource::sequence
+  bool merges_text = false;                // its edits are merged character by character
   bool by_value = false;  // how datums are held and compared: pg_attribute.attbyval, attlen
   std::int16_t length = 0;
   bool selectable = false;  // the caller holds SELECT on it (of the table or the column)
@@ -55,9 +56,11 @@ struct ObjectInfo {
   std::string deletes;
   std::int64_t reshaped_at = 0;  // objectos_sync.shapes; 0: not settled yet
   std::int64_t rekeyed_at = 0;
-  std::string fields_json;    // {"column": "strategy"}
-  bool row_security = false;  // row-level security applies to the caller
-  bool insertable = false;    // the caller may INSERT into every key column
+  std::int64_t texts_from = 0;  // versions below it say nothing of texts (objectos_sync.shapes)
+  bool has_texts = false;       // a column merges its text
+  std::string fields_json;      // {"column": "strategy"}
+  bool row_security = false;    // row-level security applies to the caller
+  bool insertable = false;      // the caller may INSERT into every key column
   bool visible = false;  // the caller may SELECT every key column and _version, and use the schema
 
   const ColumnInfo* column(std::string_view name) const;

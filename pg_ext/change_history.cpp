@@ -13,9 +13,9 @@ namespace {
 
 using Places = std::vector<std::size_t>;
 
-bool lacks_original(const Edit& edit) {
-  for (const auto& [name, value] : edit.data) {
-    if (!edit.original.contains(name)) return true;
+bool lacks_original(const PushItem& item) {
+  for (const auto& [name, value] : item.edit.data) {
+    if (!item.edit.original.contains(name) && !item.texts.contains(name)) return true;
   }
   return false;
 }
@@ -27,8 +27,7 @@ std::map<const PushObject*, Places> records_asked_for(std::vector<RecordState>& 
     if (item.verdict || item.edit.operation != Operation::update || !item.edit.version) continue;
     RecordState& record = records[item.record];
     const bool moved = record.server.exists && record.server.version > *item.edit.version;
-    if (record.chain.linked || record.changes_from || !moved || !lacks_original(item.edit))
-      continue;
+    if (record.chain.linked || record.changes_from || !moved || !lacks_original(item)) continue;
     record.changes_from = item.edit.version;
     asked[record.object].push_back(item.record);
   }
@@ -62,14 +61,17 @@ SELECT (a.attmissingval::text::bigint[])[1]
  WHERE o.object = $1 AND pg_catalog.to_jsonb(s) ->> 'low_water' IS NULL
    AND (SELECT count(*) FROM (SELECT FROM objectos_sync.mutations LIMIT $2) m) < $2)";
 
-void take_change(RecordState& record, const std::string& original) {
+// False: what a text was before is not in the log.
+bool take_change(RecordState& record, const std::string& original) {
   FieldValues& before = *record.server.changed_since;
   const Json values = parse_json(original);
   for (const auto& [name, value] : values.members()) {
     const ColumnInfo* column = record.object->info.column(name);
     if (column == nullptr || before.contains(name)) continue;
+    if (value.is_array() && column->kind == ValueKind::text) return false;
     before[name] = canonical_value(*column, write_json(value));
   }
+  return true;
 }
 
 struct LogLine {
@@ -107,7 +109,7 @@ void load_object(std::vector<RecordState>& records, const Places& places) {
     if (line.is_edited_version) {
       record.server.changed_since.emplace();
     } else if (record.server.changed_since && line.original) {
-      take_change(record, *line.original);
+      if (!take_change(record, *line.original)) record.server.changed_since.reset();
     }
   }
 }

@@ -31,6 +31,7 @@ void forget_object(Spi& spi, const TableFacts& table) {
                 {Param::int8(table.relid)});
     const Params object = {Param::text(gone.text(0, 0))};
     spi.execute("DELETE FROM objectos_sync.field_clocks WHERE object = $1", object);
+    spi.execute("DELETE FROM objectos_sync.text_ops WHERE object = $1", object);
     // Ended ones, too: another table may get the object's name, and other readers.
     spi.execute("DELETE FROM objectos_sync.conflicts WHERE object = $1", object);
     keep_history_index(spi, gone.text_or(0, 0, ""), false);

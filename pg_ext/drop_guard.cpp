@@ -125,6 +125,7 @@ void forget_dropped_tables(Spi& spi) {
   for (std::size_t row = 0; row < gone.size(); ++row) {
     const Params object = {Param::text(gone.text(row, 0))};
     spi.execute("DELETE FROM objectos_sync.field_clocks WHERE object = $1", object);
+    spi.execute("DELETE FROM objectos_sync.text_ops WHERE object = $1", object);
     // Ended ones, too: another table may get the object's name, and other readers.
     spi.execute("DELETE FROM objectos_sync.conflicts WHERE object = $1", object);
     keep_history_index(spi, gone.text_or(row, 0, ""), false);

@@ -13,7 +13,7 @@ namespace objectos::server {
 namespace {
 
 constexpr std::string_view strategies =
-    "lww, merge, server_wins, client_wins, manual, counter, set, function:schema.name";
+    "lww, merge, server_wins, client_wins, manual, counter, set, text, function:schema.name";
 constexpr std::string_view resolutions = "lww, server_wins, client_wins, manual";
 
 [[noreturn]] void refuse_option(const std::string& message, const std::string& hint,
@@ -83,10 +83,6 @@ void check_function(Spi& spi, const FunctionName& function) {
 }
 
 StrategyText known_strategy(Spi& spi, std::string_view text, const std::string& of_what) {
-  if (text == "text")
-    refuse_option("strategy \"text\" is not there yet" + of_what,
-                  "Merging texts by character comes in a later release; until then, known are " +
-                      std::string(strategies) + ".");
   const auto strategy = parse_strategy_text(text);
   if (!strategy)
     refuse_option("unknown strategy " + json_string(text) + of_what,
@@ -98,6 +94,11 @@ StrategyText known_strategy(Spi& spi, std::string_view text, const std::string& 
 bool is_countable(Oid type) {
   const Oid base = pg_call([&] { return getBaseType(type); });
   return base == INT2OID || base == INT4OID || base == INT8OID || base == NUMERICOID;
+}
+
+bool is_text(Oid type) {
+  const Oid base = pg_call([&] { return getBaseType(type); });
+  return base == TEXTOID || base == VARCHAROID;
 }
 
 bool is_listable(Oid type) {
@@ -114,6 +115,14 @@ void check_type(const Column& column, Strategy strategy, const std::string& hint
   if (strategy == Strategy::set && !is_listable(column.type))
     refuse_option(what + " cannot have strategy \"set\"",
                   "Only arrays, json and jsonb have elements. " + hint);
+  if (strategy != Strategy::text) return;
+  if (!is_text(column.type))
+    refuse_option(what + " cannot have strategy \"text\"",
+                  "Only text and varchar are merged by characters. " + hint);
+  if (GetDatabaseEncoding() != PG_UTF8)
+    refuse_option(what + " cannot have strategy \"text\" in this database",
+                  "Characters are counted in UTF8 alone: make a database of that encoding. " + hint,
+                  std::string("Its encoding is ") + GetDatabaseEncodingName() + ".");
 }
 
 void check_field(Spi& spi, const TableFacts& table, const std::vector<Column>& columns,
@@ -144,7 +153,7 @@ void check_options(Spi& spi, const TableFacts& table, const EnableOptions& optio
   const StrategyText strategy = known_strategy(spi, options.strategy, "");
   const auto on_conflict = parse_strategy(options.on_conflict);
   if (!on_conflict || *on_conflict == Strategy::merge || *on_conflict == Strategy::counter ||
-      *on_conflict == Strategy::set)
+      *on_conflict == Strategy::set || *on_conflict == Strategy::text)
     refuse_option("unknown on_conflict \"" + options.on_conflict + "\"",
                   "Known are " + std::string(resolutions) + ".");
   if (!parse_delete_rule(options.deletes))

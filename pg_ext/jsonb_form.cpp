@@ -191,7 +191,7 @@ std::vector<std::size_t> jsonb_key_order(const std::vector<const ColumnInfo*>& c
 
 Datum jsonb_row(const std::vector<const ColumnInfo*>& columns,
                 const std::vector<std::size_t>& order, const std::vector<char>& wanted,
-                const Datum* values, const bool* nulls) {
+                const Datum* values, const bool* nulls, const std::vector<std::string>* forms) {
   std::string form;  // reused by the types that are not built directly
   const Datum built = pg_call([&] {
     auto* const pieces = static_cast<Piece*>(palloc(sizeof(Piece) * 2 * (columns.size() + 1)));
@@ -205,7 +205,9 @@ Datum jsonb_row(const std::vector<const ColumnInfo*>& columns,
       *key++ = {JENTRY_ISSTRING, column.name.data(), static_cast<int>(column.name.size()), false};
       JsonbValue value;
       const int at = column.attnum - 1;
-      if (nulls[at]) {
+      if (forms != nullptr && !(*forms)[i].empty()) {
+        set_parsed(value, (*forms)[i].c_str());
+      } else if (nulls[at]) {
         value.type = jbvNull;
       } else if (!set_directly(value, column.base_type, values[at])) {
         form.clear();

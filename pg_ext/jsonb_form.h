@@ -2,6 +2,7 @@
 // are frequent in bulk are built directly, all others come from append_json_form().
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "pg_ext/catalog.h"
@@ -16,9 +17,11 @@ std::vector<std::size_t> jsonb_key_order(const std::vector<const ColumnInfo*>& c
 
 // A jsonb object of those columns whose `wanted` is true, allocated in the current memory context.
 // `values` and `nulls` are indexed by attnum - 1.
-// `order` is jsonb_key_order(columns). Throws 54000 beyond what a jsonb object can hold.
+// `order` is jsonb_key_order(columns). `forms`: by column, the JSON text to stand for its value
+// where it is not empty; none: nullptr. Throws 54000 beyond what a jsonb object can hold.
 Datum jsonb_row(const std::vector<const ColumnInfo*>& columns,
                 const std::vector<std::size_t>& order, const std::vector<char>& wanted,
-                const Datum* values, const bool* nulls);
+                const Datum* values, const bool* nulls,
+                const std::vector<std::string>* forms = nullptr);
 
 }  // namespace objectos::server

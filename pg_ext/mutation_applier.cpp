@@ -181,6 +181,7 @@ PushedMutation pushed(const Write& write) {
                        : write.decision->action == Action::update   ? "update"
                                                                     : "delete";
   mutation.sent = &write.item->edit.data;
+  if (!write.item->committed.empty()) mutation.texts = &write.item->committed;
   return mutation;
 }
 
@@ -244,8 +245,8 @@ std::vector<Applied> apply(Spi& spi, const PushAuthor& author, const std::vector
   std::vector<Applied> applied;
   for (std::size_t i = 0; i < run.size(); ++i) {
     const PushedMutation& outcome = scope.mutations[i];
-    applied.push_back(
-        {hit[i] != 0, outcome.captured, outcome.sequence, outcome.version, outcome.seal});
+    applied.push_back({hit[i] != 0, outcome.captured, outcome.texts_moved, outcome.sequence,
+                       outcome.version, outcome.seal});
   }
   return applied;
 }

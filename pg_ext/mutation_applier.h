@@ -20,8 +20,9 @@ struct PushAuthor {
 };
 
 struct Applied {
-  bool hit = false;       // a row was inserted, updated or deleted
-  bool captured = false;  // and the log has it (a no-op has no log row)
+  bool hit = false;          // a row was inserted, updated or deleted
+  bool captured = false;     // and the log has it (a no-op has no log row)
+  bool texts_moved = false;  // a trigger made other texts of what was written
   std::int64_t sequence = 0;
   std::int64_t version = 0;
   std::string seal;

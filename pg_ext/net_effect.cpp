@@ -6,7 +6,9 @@
 #include <unordered_map>
 
 #include "pg_ext/record_reader.h"
+#include "pg_ext/text_log.h"
 #include "protocol/limits.h"
+#include "protocol/text_steps.h"
 
 namespace objectos::server {
 namespace {
@@ -17,9 +19,10 @@ struct RecordEffect {
   const LogRow* newest = nullptr;  // by version; a delete after an update of the same version
   const LogRow* latest = nullptr;  // by sequence: the effect's place in the page
   std::vector<std::string> fields;
-  bool changed = false;   // an insert, update or delete was examined
-  bool whole = false;     // something else than updates was examined
-  bool deleted = false;   // a delete was examined
+  std::map<std::string, std::int64_t> texts;  // of fields that merge text: the first version
+  bool changed = false;                       // an insert, update or delete was examined
+  bool whole = false;                         // something else than updates was examined
+  bool deleted = false;                       // a delete was examined
   bool decided = false;   // whether the client's filter wants it may have changed
   bool own_exact = true;  // all examined rows are this client's, stored as sent, confirmed
   bool conflict = false;  // a conflict of it was opened or ended
@@ -47,6 +50,11 @@ bool comes_after(const LogRow& a, const LogRow& b) {
   return a.sequence > b.sequence;
 }
 
+bool merges_text(const ObjectInfo& info, const std::string& field) {
+  const ColumnInfo* const column = info.column(field);
+  return column != nullptr && column->merges_text;
+}
+
 // `outdated`: the object was read again whole since, so the row tells only the own client that its
 // mutation has arrived.
 void fold(RecordEffect& effect, const LogRow& row, const ObjectView* view, const PullClient& client,
@@ -69,6 +77,10 @@ void fold(RecordEffect& effect, const LogRow& row, const ObjectView* view, const
         effect.fields.push_back(field);
       }
       if (view && view->decides(field)) effect.whole = effect.decided = true;
+      if (view && view->info.has_texts && merges_text(view->info, field)) {
+        const auto [text, added] = effect.texts.emplace(field, row.version);
+        if (!added) text->second = std::min(text->second, row.version);
+      }
     }
   } else {
     effect.whole = true;
@@ -107,8 +119,50 @@ std::map<std::string, ObjectEffects> fold_all(const std::vector<LogRow>& examine
   return objects;
 }
 
+void append_member(std::string& object, const std::string& name, const std::string& value) {
+  object.pop_back();
+  if (object.size() > 1) object += ',';
+  append_json_string(object, name);
+  object += ':' + value + '}';
+}
+
+// The steps from the first change that was examined to the row's version; nothing if there are not
+// all of them, or one that no client could take.
+std::optional<std::string> steps_of(const std::vector<TextRevision>& log, std::int64_t first,
+                                    const RecordRow& row, const PullClient& client) {
+  if (log.empty() || log.front().revision != first) return std::nullopt;
+  const auto steps = text_steps({row.version, log}, client.client_id, log.front().since);
+  if (!steps || steps->empty()) return std::nullopt;
+  return write_json(encode_text_steps(*steps));
+}
+
+// Puts the changed texts of the rows that are sent in parts into them: as steps, or whole.
+void add_texts(Spi& spi, ObjectEffects& object, const PullClient& client) {
+  struct Place {
+    RecordEffect* effect;
+    const RecordRow::Text* text;
+    std::int64_t first;
+  };
+  std::vector<TextLogQuery> queries;
+  std::vector<Place> places;
+  for (RecordEffect& effect : object.records) {
+    for (const RecordRow::Text& text : effect.row.texts) {
+      const auto first = effect.texts.find(text.column->name);
+      const std::int64_t version = first == effect.texts.end() ? 0 : first->second;
+      queries.push_back({effect.record_id, text.column->attnum, version - 1});
+      places.push_back({&effect, &text, version});
+    }
+  }
+  const auto logs = read_text_log(spi, object.view->info.object, queries, Access::read_only);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    RecordRow& row = places[i].effect->row;
+    const auto steps = steps_of(logs[i], places[i].first, row, client);
+    append_member(row.data, places[i].text->column->name, steps ? *steps : places[i].text->value);
+  }
+}
+
 // Reads the object's changed records, once; false once `bytes_left` are used up.
-bool load(Spi& spi, ObjectEffects& object, std::size_t& bytes_left) {
+bool load(Spi& spi, ObjectEffects& object, const PullClient& client, std::size_t& bytes_left) {
   std::vector<std::string> ids;
   ids.reserve(object.records.size());
   for (const RecordEffect& effect : object.records)
@@ -127,9 +181,11 @@ bool load(Spi& spi, ObjectEffects& object, std::size_t& bytes_left) {
   };
   bool fits = true;
   read_records(spi, *object.view, ids, fields, [&](RecordRow&& row) {
-    fits = row.data.size() <= bytes_left;
+    std::size_t bytes = row.data.size();
+    for (const RecordRow::Text& text : row.texts) bytes += text.value.size();
+    fits = bytes <= bytes_left;
     if (!fits) return false;
-    bytes_left -= row.data.size();
+    bytes_left -= bytes;
     const auto place = object.places.find(row.record_id);
     if (place == object.places.end()) return true;
     RecordEffect& effect = object.records[place->second];
@@ -137,6 +193,7 @@ bool load(Spi& spi, ObjectEffects& object, std::size_t& bytes_left) {
     effect.row = std::move(row);
     return true;
   });
+  if (fits && object.view->info.has_texts) add_texts(spi, object, client);
   return fits;
 }
 
@@ -305,7 +362,7 @@ bool append_net_effects(Spi& spi, const std::vector<LogRow>& examined, const Vie
   std::size_t bytes_left =
       examined.size() > 1 ? limits::page_bytes : std::numeric_limits<std::size_t>::max();
   for (auto& [name, object] : objects) {
-    if (object.view && !load(spi, object, bytes_left)) return false;
+    if (object.view && !load(spi, object, client, bytes_left)) return false;
   }
   for (auto& [name, object] : objects) append_object(spi, name, object, client, out);
   std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),

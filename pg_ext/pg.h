@@ -38,6 +38,7 @@ extern "C" {
 #include "fmgr.h"
 #include "funcapi.h"
 #include "jit/jit.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_type.h"

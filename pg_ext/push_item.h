@@ -13,6 +13,8 @@
 #include "protocol/conflict_detector.h"
 #include "protocol/messages.h"
 #include "protocol/object_rules.h"
+#include "protocol/text_edit.h"
+#include "protocol/text_history.h"
 
 namespace objectos::server {
 
@@ -34,6 +36,12 @@ struct Chain {
   bool insert_rejected = false;
 };
 
+// A field's edits of this push, which are made of one another, and what is committed of others.
+struct TextChain {
+  std::int64_t revision = 0;  // of the text that the first of them was made of
+  TextCommit commit;
+};
+
 // A record as far as the push knows it: first as loaded, then as its own mutations leave it.
 struct RecordState {
   const PushObject* object = nullptr;
@@ -51,6 +59,10 @@ struct RecordState {
   bool lock_wanted = false;            // an update is among the mutations
   bool not_lockable = false;           // visible, but the caller may not update it
 
+  std::map<std::string, TextChain, std::less<>> texts;  // as far as it is read
+  std::vector<std::size_t> text_edits;                  // items of the push that edit texts of it
+  bool outdated = false;                                // to be read again before the next decision
+
   Chain chain;
   std::optional<std::int64_t> changes_from;  // the version that server.changed_since is about
 };
@@ -59,8 +71,12 @@ struct PushItem {
   const PushEntry* entry = nullptr;
   std::string fingerprint;  // 32 bytes
   const PushObject* object = nullptr;
-  std::size_t record = 0;              // index into the push's records
-  Edit edit;                           // values in canonical JSON form
+  std::size_t record = 0;                          // index into the push's records
+  Edit edit;                                       // values in canonical JSON form
+  std::map<std::string, PushedTextEdit> texts;     // of `edit.data`: these fields' edits
+  std::optional<Edit> merged;                      // `edit` with texts merged; none: it has none
+  std::map<std::string, TextOperation> committed;  // of texts, as the merged edit writes them
+  bool is_carried = false;                         // over others' edits of a text
   bool takes_present_as_base = false;  // sync_resolve: written over whatever stands there
   std::optional<Verdict> verdict;      // set when judged
   std::string seal;                    // of its log row, if it came signed: 32 bytes

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include "pg_ext/boundary.h"
 #include "protocol/conflict_detector.h"
 #include "protocol/sha256.h"
+#include "protocol/text_operation.h"
 
 namespace objectos::server {
 
@@ -25,13 +27,16 @@ struct PushedMutation {
   std::optional<std::int64_t> client_sequence;
   std::string operation;              // "insert", "update", "delete"
   const FieldValues* sent = nullptr;  // what the client sent, canonical; lives as long as the scope
+  // Of texts: what is committed, made of the row's text. Lives as long, too.
+  const std::map<std::string, TextOperation>* texts = nullptr;
 
   // Filled by capture:
   bool captured = false;  // false after the statement: a no-op, or nothing was hit
   std::int64_t sequence = 0;
   std::int64_t version = 0;  // the row's new version; of a delete: the version deleted
   bool exact = false;
-  std::string seal;  // of the log row; empty where the scope has none
+  bool texts_moved = false;  // a trigger made other texts of what was written
+  std::string seal;          // of the log row; empty where the scope has none
 };
 
 struct PushScope {

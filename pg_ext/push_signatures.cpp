@@ -5,6 +5,7 @@
 #include "pg_ext/bulk_insert.h"
 #include "pg_ext/identity.h"
 #include "pg_ext/log_seal.h"
+#include "pg_ext/rejection.h"
 #include "pg_ext/secrets.h"
 #include "pg_ext/signing_keys.h"
 #include "pg_ext/spi.h"
@@ -106,7 +107,8 @@ void note_first_signed(const std::string& client_id, const ClientState& client,
                        const std::vector<PushItem>& items) {
   std::optional<std::int64_t> first;
   for (const PushItem& item : items) {
-    const bool counts = item.entry->signed_form && item.verdict && !item.verdict->duplicate;
+    const bool counts = item.entry->signed_form && item.verdict && !item.verdict->duplicate &&
+                        !is_pull_first(*item.verdict);
     if (!counts) continue;
     if (!first || *item.entry->client_sequence < *first) first = *item.entry->client_sequence;
   }

@@ -32,6 +32,7 @@ std::int64_t now_us() {
 std::int64_t highest_number(const std::vector<PushItem>& items) {
   std::int64_t highest = 0;
   for (const PushItem& item : items) {
+    if (!item.verdict || is_pull_first(*item.verdict)) continue;  // a twin, or not judged
     highest = std::max(highest, item.entry->client_sequence.value_or(0));
   }
   return highest;
@@ -135,7 +136,7 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
   PushItem& item = items_[index];
   const PushEntry& entry = *item.entry;
   if (item.verdict) {
-    if (item.verdict->duplicate) note_judged(item);
+    if (item.verdict->duplicate) note_judged(index);
     return;
   }
   if (!entry.mutation) {
@@ -152,11 +153,12 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
     return;
   }
   item.edit = Edit{};
+  item.texts.clear();
   std::vector<std::string> key_texts;
   std::string field;
   const auto work = [&] {
     inject_fault("push_values");
-    prepare_mutation(*object, *entry.mutation, now_us(), item.edit, key_texts, field);
+    prepare_mutation(*object, *entry.mutation, now_us(), item, key_texts, field);
   };
   try {
     if (one_by_one) {
@@ -177,13 +179,14 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
     error.discard();
   }
   if (item.verdict) {  // what builds on a refused insert is refused with it
-    note_judged(item);
+    note_judged(index);
     return;
   }
   item.object = object;
   item.record = record_of(*object, entry.mutation->record_id, std::move(key_texts));
   RecordState& record = records_[item.record];
   ++record.mutations;
+  if (!item.texts.empty()) record.text_edits.push_back(index);
   record.edited = item.edit.version;
   record.lock_wanted |= entry.mutation->operation == Operation::update;
   for (const auto& [name, value] : item.edit.data) wanted_[object].insert(name);
@@ -191,7 +194,8 @@ void Pusher::prepare_item(std::size_t index, bool one_by_one) {
 }
 
 // A replayed mutation is the earlier link of a chain, too; so is one whose values were refused.
-void Pusher::note_judged(const PushItem& item) {
+void Pusher::note_judged(std::size_t index) {
+  PushItem& item = items_[index];
   const PushEntry& entry = *item.entry;
   if (!entry.mutation) return;
   const PushObject* object = find_object(entry.mutation->object);
@@ -209,6 +213,8 @@ void Pusher::note_judged(const PushItem& item) {
   if (refused) key_texts.clear();
   RecordState& record =
       records_[record_of(*object, entry.mutation->record_id, std::move(key_texts))];
+  item.texts = text_edits_of(object->info, *entry.mutation);
+  if (!item.texts.empty()) record.text_edits.push_back(index);
   if (refused) {
     record.chain.insert_rejected |= entry.mutation->operation == Operation::insert;
   } else if (item.verdict->version) {

@@ -38,7 +38,7 @@ class Pusher {
   void prepare();
   void prepare_all(bool one_by_one);
   void prepare_item(std::size_t index, bool one_by_one);
-  void note_judged(const PushItem& item);
+  void note_judged(std::size_t index);
   const PushObject* find_object(const std::string& name);
   std::size_t record_of(const PushObject& object, const std::string& record_id,
                         std::vector<std::string> key_texts);
@@ -47,14 +47,19 @@ class Pusher {
   void lock_records();
   void form_groups();
   void judge_all();
+  void judge_open_groups();
   void judge_one_by_one();
+  void begin_again();
+  void stop_before(std::size_t index);
   using Group = std::vector<std::size_t>;
   void judge_group(Spi& spi, const Group& group, bool one_by_one);
   void judge_item(Spi& spi, std::size_t index, const Group& group);
   bool refuse(PushItem& item);
+  bool merge(std::size_t index);
   Decision decide_item(Spi& spi, PushItem& item);
   void flush_run(Spi& spi);
-  void judge_again(Spi& spi, PushItem& item);
+  void judge_again(Spi& spi, std::size_t index);
+  void read_again(RecordState& record);
   void settle(std::size_t index, const Group& group);
   void take_outcome(PushItem& item, const Decision& decision, const Applied& applied);
   void reject_group(const std::vector<std::size_t>& group, const Verdict& cause);
@@ -68,6 +73,7 @@ class Pusher {
   std::map<std::pair<const PushObject*, std::string>, std::size_t> record_index_;
   ColumnsWanted wanted_;
   std::vector<std::vector<std::size_t>> groups_;
+  std::vector<Chain> chains_;  // of the records, before anything was judged
   std::vector<OpenedConflict> opened_;
   std::vector<StoredClock> clocks_;
   std::size_t current_ = 0;  // the item being judged: the one an error is about

@@ -9,8 +9,10 @@
 #include "pg_ext/computed_values.h"
 #include "pg_ext/conflict_store.h"
 #include "pg_ext/field_clock_store.h"
+#include "pg_ext/push_chain.h"
 #include "pg_ext/pusher.h"
 #include "pg_ext/rejection.h"
+#include "pg_ext/text_merge.h"
 #include "pg_ext/undo_values.h"
 
 namespace objectos::server {
@@ -30,13 +32,6 @@ void check_deferred(Spi& spi) {
   spi.execute("SET CONSTRAINTS ALL IMMEDIATE");
 }
 
-std::optional<std::int64_t> effective_version(const PushItem& item, const RecordState& record) {
-  if (item.takes_present_as_base) return record.server.version;
-  const bool follows = record.chain.linked && !record.chain.met_others;
-  if (follows && record.chain.sent == item.edit.version) return record.chain.after;
-  return item.edit.version;
-}
-
 Json value_json(const std::optional<std::string>& value) {
   return value ? parse_json(*value) : Json();
 }
@@ -52,50 +47,6 @@ Json conflicts_json(const Decision& decision) {
     list.push_back(std::move(item));
   }
   return list;
-}
-
-// What the client had before an edit that does not say it: its own earlier mutation's value.
-void take_chain_base(const std::vector<PushItem>& items, PushItem& item) {
-  for (const auto& [name, value] : item.edit.data) {
-    if (item.edit.original.contains(name)) continue;
-    for (const PushItem* earlier = &item; earlier != items.data();) {
-      --earlier;
-      if (earlier->object == nullptr || earlier->record != item.record) continue;
-      const auto sent = earlier->edit.data.find(name);
-      if (sent == earlier->edit.data.end() || !earlier->verdict) continue;  // judged later
-      if (earlier->verdict->status == "rejected") continue;
-      item.edit.original[name] = sent->second;
-      break;
-    }
-  }
-}
-
-// The client's next mutation of the record builds on this one: on the version after it, but not on
-// fields where it lost. Where this one met somebody else's change, the next has not seen that
-// either: it is judged by the version it names and by its `original`. One that meant another
-// record, gone since, vouches for nothing; an insert begins anew.
-void follow_chain(const PushItem& item, const Decision& decision,
-                  std::optional<std::int64_t> version, RecordState& record) {
-  if (decision.status == Status::rejected || !version) return;
-  if (decision.reason == Reason::deleted && decision.action == Action::none) return;
-  Chain& chain = record.chain;
-  const bool begins = item.edit.operation == Operation::insert;
-  if (begins && decision.action == Action::none) return;  // an undo that came too late
-  const bool unmoved = decision.server_version == effective_version(item, record);
-  chain.met_others = !begins && (chain.met_others || !unmoved);
-  if (!chain.linked || begins) chain.sent = item.edit.version;
-  chain.linked = true;
-  chain.after = *version;
-  record.server.changed_since.reset();
-  for (const FieldConflict& one : decision.conflicts) {
-    const bool lost =
-        one.resolution == Resolution::server_wins || one.resolution == Resolution::manual;
-    if (lost) {
-      record.chain.contested.insert(one.field);
-    } else {
-      record.chain.contested.erase(one.field);
-    }
-  }
 }
 
 }  // namespace
@@ -132,9 +83,21 @@ void Pusher::judge_all() {
     if (!items_[group.front()].verdict) open.push_back(std::move(group));
   }
   groups_ = std::move(open);
-  if (groups_.empty()) return;
-  std::vector<Chain> chains;
-  for (const RecordState& record : records_) chains.push_back(record.chain);
+  // A text edit whose client has to pull first ends the push before its group: what was judged
+  // before stands, and is judged again without what comes after.
+  for (const RecordState& record : records_) chains_.push_back(record.chain);
+  while (!groups_.empty()) {
+    try {
+      return judge_open_groups();
+    } catch (const PullFirst& stopped) {
+      stop_before(stopped.index);
+    }
+    begin_again();
+  }
+}
+
+// Throws PullFirst with nothing done.
+void Pusher::judge_open_groups() {
   try {
     subtransaction([&] {
       with_spi([&](Spi& spi) {
@@ -152,19 +115,8 @@ void Pusher::judge_all() {
     if (!rejects_its_group(error.sqlstate()) && error.sqlstate() != "27000") throw;
     error.discard();
   }
-  run_.clear();
-  run_records_.clear();
-  for (std::size_t i = 0; i < records_.size(); ++i) records_[i].chain = chains[i];
-  opened_.clear();
-  clocks_.clear();
-  for (const auto& group : groups_) {
-    for (std::size_t i : group) items_[i].verdict.reset();
-  }
-  load_rows();  // as they are without what was undone
-  load_clocks(author_.client_id, records_);
-  for (RecordState& record : records_) record.changes_from.reset();
-  load_changes(records_, items_);
-  judge_one_by_one();
+  begin_again();
+  subtransaction([&] { judge_one_by_one(); });
 }
 
 void Pusher::judge_one_by_one() {
@@ -180,9 +132,7 @@ void Pusher::judge_one_by_one() {
           reset_deferral(spi);
           for (std::size_t i : group) {
             RecordState& record = records_[items_[i].record];
-            if (items_[i].edit.operation == Operation::insert) {
-              reload_record(record, wanted_);
-            }
+            if (items_[i].edit.operation == Operation::insert) read_again(record);
           }
           judge_group(spi, group, true);
           check_deferred(spi);
@@ -199,7 +149,10 @@ void Pusher::judge_one_by_one() {
       error.discard();
     }
     if (!cause) continue;
-    for (auto& [place, record] : before) records_[place] = std::move(record);
+    for (auto& [place, record] : before) {
+      records_[place] = std::move(record);
+      records_[place].texts.clear();  // later edits of them are to see the rejected one
+    }
     opened_.resize(opened);
     clocks_.resize(clocks);
     reject_group(group, *cause);
@@ -229,6 +182,7 @@ void Pusher::settle(std::size_t index, const Group& group) {
 void Pusher::reject_group(const std::vector<std::size_t>& group, const Verdict& cause) {
   for (std::size_t i : group) {
     PushItem& item = items_[i];
+    if (!item.texts.empty()) records_[item.record].texts.clear();  // later edits built on it
     if (i == current_) {
       item.verdict = cause;
     } else if (!item.verdict || item.verdict->status != "rejected") {
@@ -260,8 +214,6 @@ bool Pusher::refuse(PushItem& item) {
 
 Decision Pusher::decide_item(Spi& spi, PushItem& item) {
   RecordState& record = records_[item.record];
-  if (record.chain.linked && item.edit.operation == Operation::update)
-    take_chain_base(items_, item);
   if (item.edit.undo) take_stored_forms(items_, record, item);
   if (item.takes_present_as_base) {
     for (const auto& [name, value] : item.edit.data) {
@@ -273,8 +225,8 @@ Decision Pusher::decide_item(Spi& spi, PushItem& item) {
   record.server.contested = record.chain.contested;
   const std::optional<std::int64_t> version = effective_version(item, record);
   if (version != record.changes_from) record.server.changed_since.reset();
-  Decision decision =
-      decide(item.edit, version, record.server, record.object->rules, record.clocks);
+  Decision decision = decide(item.merged ? *item.merged : item.edit, version, record.server,
+                             record.object->rules, record.clocks);
   if (!decision.calls.empty()) flush_run(spi);  // a merge function may look at what was written
   complete(spi, item, record, decision);
   return decision;
@@ -285,7 +237,7 @@ Decision Pusher::decide_item(Spi& spi, PushItem& item) {
 void Pusher::judge_item(Spi& spi, std::size_t index, const Group& group) {
   PushItem& item = items_[index];
   if (run_records_.count(item.record) > 0) flush_run(spi);
-  if (refuse(item)) return settle(index, group);
+  if (refuse(item) || !merge(index)) return settle(index, group);
   Decision decision = decide_item(spi, item);
   if (decision.action == Action::none) {
     take_outcome(item, decision, {});
@@ -318,18 +270,19 @@ void Pusher::flush_run(Spi& spi) {
     if (applied[i].hit) {
       take_outcome(item, run[i].decision, applied[i]);
     } else {
-      judge_again(spi, item);
+      judge_again(spi, run[i].index);
     }
     settle(run[i].index, *run[i].group);
   }
 }
 
 // The record changed since it was read: read and decide again.
-void Pusher::judge_again(Spi& spi, PushItem& item) {
+void Pusher::judge_again(Spi& spi, std::size_t index) {
+  PushItem& item = items_[index];
   RecordState& record = records_[item.record];
   for (int round = 1; round < decisions_max; ++round) {
-    reload_record(record, wanted_);
-    if (refuse(item)) return;
+    read_again(record);
+    if (refuse(item) || !merge(index)) return;
     const Decision decision = decide_item(spi, item);
     const Applied applied = apply(spi, author_, {{&item, &record, &decision}}).front();
     if (applied.hit || decision.action == Action::none) {
@@ -337,7 +290,7 @@ void Pusher::judge_again(Spi& spi, PushItem& item) {
       return;
     }
   }
-  reload_record(record, wanted_);
+  read_again(record);
   item.verdict = rejected(item.entry->id, "not_authorized", "42501",
                           "permission denied to write record " + record.record_id);
 }
@@ -347,7 +300,8 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
   ServerState& server = record.server;
   Verdict verdict;
   verdict.mutation_id = item.entry->id;
-  verdict.status = to_string(decision.status);
+  const bool carried = item.is_carried && decision.status == Status::applied;
+  verdict.status = to_string(carried ? Status::merged : decision.status);
   verdict.reason = to_string(decision.reason);
   verdict.resolution = to_string(decision.resolution);
   verdict.server_version = decision.server_version;
@@ -359,6 +313,7 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
   if (applied.captured) {
     verdict.sequence = applied.sequence;
     item.seal = applied.seal;
+    record.outdated = applied.texts_moved;
     server.version = applied.version;
     server.modified_at_us = server.now_us;
   }

@@ -66,6 +66,11 @@ void hand_out(const Projection& p, const Rows& rows, const FieldsOf* fields, con
       some_nulls.clear();
       for (std::size_t i = 0; i < p.columns.size(); ++i) {
         if (std::find(only->begin(), only->end(), p.columns[i]->name) == only->end()) continue;
+        if (p.columns[i]->merges_text && !nulls[i]) {
+          record.texts.push_back({p.columns[i], {}});
+          append_json_form(record.texts.back().value, p.columns[i]->type, values[i], false);
+          continue;
+        }
         some.push_back(p.columns[i]);
         some_values.push_back(values[i]);
         some_nulls.push_back(nulls[i]);

@@ -19,6 +19,12 @@ struct RecordRow {
   std::optional<std::int64_t> modified_at;  // timestamptz
   std::optional<std::string> modified_by;
   std::string data;
+  // Of some fields alone: texts that are no NULL, which are not in `data`.
+  struct Text {
+    const ColumnInfo* column;
+    std::string value;  // its JSON form
+  };
+  std::vector<Text> texts;
 };
 
 // Which columns' values a record's data holds: all the caller may read if `fields` is null.

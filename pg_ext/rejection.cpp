@@ -84,4 +84,15 @@ Verdict rejected(const std::string& mutation_id, const ProtocolError& error) {
   return verdict;
 }
 
+Verdict pull_first(const std::string& mutation_id) {
+  Verdict verdict;
+  verdict.mutation_id = mutation_id;
+  verdict.status = "pull_first";
+  return verdict;
+}
+
+bool is_pull_first(const Verdict& verdict) noexcept {
+  return verdict.status == "pull_first";
+}
+
 }  // namespace objectos::server

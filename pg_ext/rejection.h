@@ -28,4 +28,9 @@ Verdict rejected(const std::string& mutation_id, const SyncError& error,
                  const std::string& field = {});
 Verdict rejected(const std::string& mutation_id, const ProtocolError& error);
 
+// No verdict: the mutation was not looked at, for its client has to pull first (text_merge.h). It
+// is answered and not remembered.
+Verdict pull_first(const std::string& mutation_id);
+bool is_pull_first(const Verdict& verdict) noexcept;
+
 }  // namespace objectos::server

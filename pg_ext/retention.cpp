@@ -113,6 +113,24 @@ constexpr const char* passed_sql =
     " m.sequence <= $1 AND NOT EXISTS (SELECT FROM unnest($2::text[]::xid8[], $3::text[]::xid8[])"
     " AS r(lo, hi) WHERE m.xid >= r.lo AND m.xid <= r.hi)";
 
+// Of each text the newest operation that goes leaves its place, so that it shows from where on they
+// are all there.
+void prune_text_log(Spi& spi, const Params& passed) {
+  spi.execute(std::string("WITH newest AS (SELECT t.object, t.record_id, t.field,"
+                          "  max(t.revision) AS revision"
+                          " FROM objectos_sync.text_ops t JOIN objectos_sync.mutations m"
+                          "  ON m.sequence = t.sequence WHERE") +
+                  passed_sql +
+                  " GROUP BY t.object, t.record_id, t.field),"
+                  " gone AS (DELETE FROM objectos_sync.text_ops t USING newest n"
+                  "  WHERE t.object = n.object AND t.record_id = n.record_id"
+                  "  AND t.field = n.field AND t.revision < n.revision)"
+                  " UPDATE objectos_sync.text_ops t SET operation = NULL FROM newest n"
+                  " WHERE t.object = n.object AND t.record_id = n.record_id AND t.field = n.field"
+                  " AND t.revision = n.revision",
+              passed);
+}
+
 std::int64_t remove_passed(Spi& spi, const Checkpoint& low_water) {
   const Segment& segment = low_water.segments.back();
   std::vector<std::optional<std::string>> lo, hi;
@@ -131,6 +149,7 @@ std::int64_t remove_passed(Spi& spi, const Checkpoint& low_water) {
                   " SET version = greatest(t.version, EXCLUDED.version), pruned_at = now()",
               params);
   inject_fault("prune_tombstones");
+  prune_text_log(spi, params);
   // Those whose log row is not there stay: sync_audit() names them.
   spi.execute(std::string("DELETE FROM objectos_sync.signatures s USING objectos_sync.mutations m"
                           " WHERE s.sequence = m.sequence AND") +

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "pg_ext/bulk_insert.h"
+#include "pg_ext/rejection.h"
 #include "pg_ext/spi.h"
 
 #include "pg_ext/pg.h"
@@ -164,7 +165,7 @@ void answer_replays(const std::string& client_id, const ClientState& client,
 namespace {
 
 bool is_new(const PushItem& item) {
-  return item.verdict && !item.verdict->duplicate;
+  return item.verdict && !item.verdict->duplicate && !is_pull_first(*item.verdict);
 }
 
 // The columns in the table's order.

@@ -72,13 +72,6 @@ bool original_differs(const Edit& edit, const ServerState& state) {
   return false;
 }
 
-// Deleted since the version that was edited, and made again. A version is given out once: a record
-// that still has that version is the one, whatever was deleted meanwhile under its key.
-bool is_another_record(std::optional<std::int64_t> version, const ServerState& state) {
-  return version && state.last_delete_version && *state.last_delete_version >= *version &&
-         *version != state.version;
-}
-
 // What the insert wrote, or its writer saw, and is something else now.
 void list_changed(Decision& decision, const Edit& edit, const ServerState& state) {
   for (const auto& [field, value] : edit.original) {
@@ -191,6 +184,11 @@ FieldOutcome decide_field(const Edit& edit, const std::string& field, const std:
                         "Mutation " + edit.mutation_id + ".", "Send only fields of the object.",
                         field);
   }
+  if (edit.merged.contains(field)) {
+    FieldOutcome outcome;
+    outcome.write = value != server->second;
+    return outcome;
+  }
   FieldInput input;
   input.client = value;
   auto base = edit.original.find(field);
@@ -296,6 +294,13 @@ const char* to_string(Action action) noexcept {
   return "none";
 }
 
+// A version is given out once: a record that still has that version is the one, whatever was
+// deleted meanwhile under its key.
+bool is_another_record(std::optional<std::int64_t> version, const ServerState& state) {
+  return version && state.last_delete_version && *state.last_delete_version >= *version &&
+         *version != state.version;
+}
+
 Edit edit_of(const Mutation& mutation, std::int64_t now_us) {
   Edit edit{mutation.operation,
             mutation.id,
@@ -303,7 +308,8 @@ Edit edit_of(const Mutation& mutation, std::int64_t now_us) {
             mutation.version,
             {},
             {},
-            mutation.undo_of.has_value()};
+            mutation.undo_of.has_value(),
+            {}};
   for (const auto& [name, value] : mutation.data.members()) {
     edit.data[name] = canonical_json(value);
   }

@@ -27,6 +27,9 @@ struct Edit {
   // Takes back an earlier mutation (`undo_of`): `original` is what that one wrote. It gives way to
   // whatever was done since, under every strategy (docs/conflicts.md, "Undo").
   bool undo = false;
+  // Fields of `data` that hold what is to stand in the row: texts, with the client's edit merged
+  // in.
+  std::set<std::string, std::less<>> merged = {};
 };
 
 // Takes the mutation's values as they are; no timestamp in it means now_us.
@@ -91,6 +94,9 @@ struct Decision {
   // One line for logs and test failures.
   std::string describe() const;
 };
+
+// Deleted since the version that was edited, and made again.
+bool is_another_record(std::optional<std::int64_t> version, const ServerState& state);
 
 // `effective_version` is the version the edit builds on: edit.version, or, for a chain of the same
 // client's mutations, the version after its earlier one.

@@ -118,6 +118,8 @@ const char* to_string(Strategy strategy) noexcept {
       return "counter";
     case Strategy::set:
       return "set";
+    case Strategy::text:
+      return "text";
     case Strategy::function:
       return "function";
   }
@@ -127,7 +129,7 @@ const char* to_string(Strategy strategy) noexcept {
 std::optional<Strategy> parse_strategy(std::string_view name) noexcept {
   for (Strategy strategy :
        {Strategy::lww, Strategy::merge, Strategy::server_wins, Strategy::client_wins,
-        Strategy::manual, Strategy::counter, Strategy::set}) {
+        Strategy::manual, Strategy::counter, Strategy::set, Strategy::text}) {
     if (name == to_string(strategy)) return strategy;
   }
   return std::nullopt;
@@ -170,7 +172,8 @@ FieldOutcome merge_field(const FieldInput& input) {
   if (input.strategy == Strategy::counter || (input.strategy == Strategy::set && !input.undo)) {
     return combine(input);
   }
-  Strategy strategy = input.strategy == Strategy::merge ? input.on_conflict : input.strategy;
+  const bool merges = input.strategy == Strategy::merge || input.strategy == Strategy::text;
+  Strategy strategy = merges ? input.on_conflict : input.strategy;
   bool clocked = strategy == Strategy::lww;
   if (input.undo) return take_back(input, clocked);
   if (input.client == input.server) {  // nobody loses; only the clock may move on

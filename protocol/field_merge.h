@@ -8,7 +8,8 @@
 // of arrival. Under merge with on_conflict lww, clocks are asked only when both sides changed.
 // counter, set: both sides' changes count (combine.h), whatever the version says: the client's
 // change is the difference from its base. function: as merge, and what both changed goes to an SQL
-// function.
+// function. text: edits are merged before anything is decided (text_history.h); a value whose edit
+// nobody knows is decided as under merge.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@
 
 namespace objectos {
 
-enum class Strategy { lww, merge, server_wins, client_wins, manual, counter, set, function };
+enum class Strategy { lww, merge, server_wins, client_wins, manual, counter, set, text, function };
 const char* to_string(Strategy strategy) noexcept;
 // Not of function: that one is named with its function (object_rules.h).
 std::optional<Strategy> parse_strategy(std::string_view name) noexcept;

@@ -46,7 +46,8 @@ std::string quoted(const std::string& part) {
 
 bool any_decides(const ObjectRules& rules, Strategy wanted) {
   const auto decides = [&](Strategy strategy) {
-    return (strategy == Strategy::merge ? rules.on_conflict : strategy) == wanted;
+    const bool merges = strategy == Strategy::merge || strategy == Strategy::text;
+    return (merges ? rules.on_conflict : strategy) == wanted;
   };
   return decides(rules.strategy) ||
          std::any_of(rules.fields.begin(), rules.fields.end(),

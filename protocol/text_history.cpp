@@ -121,10 +121,11 @@ TextOperation TextCommit::commit(const TextOperation& sent) {
 
 void TextCommit::passed(const TextOperation& sent, std::int64_t revision) {
   const auto own = std::find_if(after_.begin(), after_.end(),
-                                [&](const After& one) { return one.revision == revision; });
-  if (own == after_.end()) return;
-  carried(sent, 0, static_cast<std::size_t>(own - after_.begin()));
-  after_.erase(own);
+                                [&](const After& one) { return one.revision >= revision; });
+  const bool stands = own != after_.end() && own->revision == revision && own->is_own;
+  const auto end = !stands && own != after_.end() && own->revision == revision ? own + 1 : own;
+  carried(sent, 0, static_cast<std::size_t>(end - after_.begin()));
+  if (stands) after_.erase(own);
 }
 
 }  // namespace objectos

@@ -61,8 +61,12 @@ class TextCommit {
   // fits the text is apply()'s to say.
   TextOperation commit(const TextOperation& sent);
 
-  // An operation of the chain that was committed before, as `revision`: those after it build on it.
+  // An operation of the chain that was committed before: those after it build on it. `revision`:
+  // the one that it made, or, if it had become nothing, the newest one when it was judged.
   void passed(const TextOperation& sent, std::int64_t revision);
+
+  // Whether nothing of others' is between r and the next operation.
+  bool is_current() const noexcept { return after_.empty(); }
 
  private:
   struct After {

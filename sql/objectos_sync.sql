@@ -52,7 +52,10 @@ CREATE TABLE objectos_sync.shapes (
   rekeyed_at bigint NOT NULL,  -- the same of a changed key: record ids before it mean nothing now
   -- Columns that were renamed or dropped: [{"at": sequence of the `schema` row, "names": {old: new or null}}, …], the
   -- oldest first. Log rows before `at` have the old names.
-  renames jsonb NOT NULL DEFAULT '[]'
+  renames jsonb NOT NULL DEFAULT '[]',
+  -- Of versions below it nobody logged what became of texts: the object was not enabled yet, its fields were no texts, or
+  -- it was in another cluster.
+  texts_from bigint NOT NULL DEFAULT nextval('objectos_sync.version_seq')
 );
 
 -- The partitions of enabled tables, at every level. A dropped one can be told by nothing else.
@@ -184,6 +187,20 @@ CREATE TABLE objectos_sync.field_clocks (
   record_id text COLLATE "C" NOT NULL,
   clocks json NOT NULL,
   PRIMARY KEY (object, record_id)
+);
+
+-- What was committed to text fields: operations, by the version of the record that each made. Written in bulk, pruned
+-- with the log, where the newest that is pruned stays without its operation.
+CREATE TABLE objectos_sync.text_ops (
+  object text COLLATE "C" NOT NULL,
+  record_id text COLLATE "C" NOT NULL,
+  field smallint NOT NULL, -- attnum
+  revision bigint NOT NULL,
+  sequence bigint NOT NULL, -- of the log row
+  client_id text,           -- of a pushed edit; others are plain SQL
+  mutation_id uuid,
+  operation text,           -- JSON; NULL: the text was replaced by one that no operation leads to
+  PRIMARY KEY (object, record_id, field, revision)
 );
 
 -- Checkpoints of the server's own, one an hour: low water is chosen among them.
@@ -605,6 +622,7 @@ CREATE FUNCTION sync_new_epoch() RETURNS uuid
   DELETE FROM objectos_sync.samples;
   UPDATE objectos_sync.clients SET checkpoint = NULL;
   SELECT objectos_sync.settle_restored();
+  UPDATE objectos_sync.shapes SET texts_from = nextval('objectos_sync.version_seq');
   UPDATE objectos_sync.state SET epoch = gen_random_uuid(), epoch_at = clock_timestamp(),
     low_water = NULL, low_water_taken_at = NULL
   RETURNING epoch;

@@ -249,9 +249,10 @@ TEST_CASE("a merge function's name follows SQL; anything else is no strategy") {
   CHECK(name("function:public.f") == R"("public"."f")");
   CHECK(name("function:Public.F_1") == R"("public"."f_1")");
   CHECK(name(R"(function:"My Rules"."a ""b""")") == R"("My Rules"."a ""b""")");
-  for (const char* none :
-       {"function:f", "function:", "function:a.b.c", "function:a.", "function:.b", "function:a b.c",
-        "function:1a.b", "function:a.b()", "function:\"a.b", "function:a.\"\"", "function", "text"})
+  for (const char* none : {"function:f", "function:", "function:a.b.c", "function:a.",
+                           "function:.b", "function:a b.c", "function:1a.b", "function:a.b()",
+                           "function:\"a.b", "function:a.\"\"", "function", "texts"})
     CHECK_FALSE(parse_strategy_text(none));
+  CHECK(parse_strategy_text("text")->strategy == Strategy::text);
   CHECK(parse_strategy_text("counter")->strategy == Strategy::counter);
 }

@@ -19,7 +19,7 @@ SELECT sync_enable('things', fields => '{"note": "counter"}');
 SELECT sync_enable('things', fields => '{"whole": "set"}');
 SELECT sync_enable('things', 'counter');
 SELECT sync_enable('things', 'set', '{"note": "lww"}');
-SELECT sync_enable('things', fields => '{"note": "text"}');
+SELECT sync_enable('things', fields => '{"whole": "text"}');
 SELECT sync_enable('things', 'text');
 SELECT sync_enable('things', fields => '{"note": "sum"}');
 SELECT sync_enable('things', on_conflict => 'counter');

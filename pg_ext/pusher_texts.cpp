@@ -1,0 +1,90 @@
+// What text fields ask of a push: edits are merged before they are decided, and one whose client
+// has to pull first ends the push before its group.
+#include <algorithm>
+#include <limits>
+
+#include "pg_ext/change_history.h"
+#include "pg_ext/field_clock_store.h"
+#include "pg_ext/push_chain.h"
+#include "pg_ext/pusher.h"
+#include "pg_ext/rejection.h"
+#include "pg_ext/text_merge.h"
+
+namespace objectos::server {
+
+// What this push knows of the record is what somebody's trigger made otherwise.
+void Pusher::read_again(RecordState& record) {
+  reload_record(record, wanted_);
+  record.texts.clear();
+  record.outdated = false;
+}
+
+// False: the mutation is rejected for what it does to a text.
+bool Pusher::merge(std::size_t index) {
+  PushItem& item = items_[index];
+  RecordState& record = records_[item.record];
+  if (record.outdated) read_again(record);
+  if (record.chain.linked && item.edit.operation == Operation::update)
+    take_chain_base(items_, item);
+  if (!edits_texts(item)) return true;
+  try {
+    merge_texts(author_.client_id, items_, index, effective_version(item, record), record);
+    return true;
+  } catch (const ProtocolError& error) {
+    item.verdict = rejected(item.entry->id, error);
+    return false;
+  }
+}
+
+// What was judged was undone: everything is as it was before.
+void Pusher::begin_again() {
+  run_.clear();
+  run_records_.clear();
+  opened_.clear();
+  clocks_.clear();
+  for (const auto& group : groups_) {
+    for (std::size_t i : group) items_[i].verdict.reset();
+  }
+  for (std::size_t i = 0; i < records_.size(); ++i) records_[i].chain = chains_[i];
+  load_rows();  // as they are without what was undone
+  load_clocks(author_.client_id, records_);
+  for (RecordState& record : records_) {
+    record.changes_from.reset();
+    record.texts.clear();
+    record.outdated = false;
+  }
+  load_changes(records_, items_);
+}
+
+// Nothing from the first member of this item's group on is judged, nor any group that goes on
+// there, nor a number below one that is not: a number counts as judged with all below it.
+void Pusher::stop_before(std::size_t index) {
+  std::vector<char> stopped(items_.size(), 0);
+  std::size_t end = index;
+  std::int64_t lowest = std::numeric_limits<std::int64_t>::max();
+  const auto number = [&](std::size_t i) { return items_[i].entry->client_sequence.value_or(0); };
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto& group : groups_) {
+      const bool hit = std::any_of(group.begin(), group.end(),
+                                   [&](std::size_t i) { return i >= end || number(i) > lowest; });
+      if (!hit || stopped[group.front()] != 0) continue;
+      more = true;
+      for (std::size_t i : group) {
+        stopped[i] = 1;
+        end = std::min(end, i);
+        if (number(i) > 0) lowest = std::min(lowest, number(i));
+      }
+    }
+  }
+  std::erase_if(groups_, [&](const Group& group) { return stopped[group.front()] != 0; });
+  for (std::size_t i = 0; i < items_.size(); ++i) {  // also those that were refused at once
+    PushItem& item = items_[i];
+    const bool known = item.verdict && item.verdict->duplicate;
+    const bool judged = stopped[i] == 0 && i < end && number(i) <= lowest;
+    const bool answered = item.verdict || stopped[i] != 0;  // a twin is answered with its first
+    if (!known && !judged && answered) item.verdict = pull_first(item.entry->id);
+  }
+}
+
+}  // namespace objectos::server

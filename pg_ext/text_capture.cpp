@@ -1,0 +1,112 @@
+#include "pg_ext/text_capture.h"
+
+#include "protocol/errors.h"
+#include "protocol/limits.h"
+#include "protocol/operational_transform.h"
+#include "protocol/text_operation_json.h"
+
+#include "pg_ext/pg.h"
+
+namespace objectos::server {
+
+namespace {
+
+// What was committed. A trigger may have made another text of what the mutation wrote: that belongs
+// to it.
+TextOperation operation_of(const std::string& before, const std::string& after,
+                           const TextOperation* pushed, bool& moved) {
+  if (pushed == nullptr) return ot::diff(before, after);
+  const std::string written = ot::apply(before, *pushed);
+  if (written == after) return *pushed;
+  moved = true;
+  return ot::compose(*pushed, ot::diff(written, after));
+}
+
+const TextOperation* pushed_operation(const PushedMutation* mutation, const std::string& field) {
+  if (mutation == nullptr || mutation->texts == nullptr) return nullptr;
+  const auto found = mutation->texts->find(field);
+  return found == mutation->texts->end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+TextCapture::TextCapture(const std::vector<const ColumnInfo*>& columns)
+    : columns_(columns), data_(columns.size()), original_(columns.size()) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i]->merges_text) texts_.push_back(i);
+  }
+}
+
+void TextCapture::clear() {
+  for (const Change& change : changes_) {
+    data_[change.column].clear();
+    original_[change.column].clear();
+  }
+  changes_.clear();
+}
+
+// A write of the user's never fails because of what we make of it.
+void TextCapture::change(std::size_t column, const std::optional<std::string>& before,
+                         const std::optional<std::string>& after, PushedMutation* mutation) {
+  changes_.push_back({column, {}});
+  if (!before) return;
+  const TextOperation* const pushed = pushed_operation(mutation, columns_[column]->name);
+  bool moved = false;
+  try {
+    const std::string& now = after ? *after : std::string();
+    const TextOperation operation = operation_of(*before, now, pushed, moved);
+    if (operation.components().size() > limits::text_components_max) {
+      if (pushed != nullptr) mutation->texts_moved = true;
+      return;
+    }
+    changes_.back().operation = write_text_operation(operation);
+    if (after) {
+      data_[column] = changes_.back().operation;
+      original_[column] = write_text_operation(ot::invert(operation, *before));
+    }
+  } catch (const ProtocolError&) {
+    moved = true;
+  }
+  if (moved && pushed != nullptr) mutation->texts_moved = true;
+}
+
+void TextCapture::replace_all() {
+  for (const std::size_t column : texts_) changes_.push_back({column, {}});
+}
+
+void TextCapture::keep(const std::string& object, const std::string& record_id,
+                       std::int64_t revision, std::int64_t sequence, const PushedMutation* mutation,
+                       const std::string& client_id) {
+  for (const Change& change : changes_) {
+    if (!rows_) rows_.emplace("text_ops");
+    BulkInsert& row = *rows_;
+    row.text(object).text(record_id).int2(columns_[change.column]->attnum);
+    row.int8(revision).int8(sequence);
+    if (mutation != nullptr) {
+      row.text(client_id).input(mutation->mutation_id);
+    } else {
+      row.null().null();
+    }
+    row.text_or_null(change.operation).end_row();
+  }
+  clear();
+}
+
+void TextCapture::finish() {
+  if (rows_) rows_->finish();
+  rows_.reset();
+}
+
+std::string text_value(Datum value) {
+  struct View {
+    const char* data;
+    std::size_t size;
+  };
+  const View view = pg_call([&] {
+    const auto* const packed = DatumGetTextPP(value);
+    return View{VARDATA_ANY(packed), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(packed))};
+  });
+  return std::string(view.data, view.size);
+}
+
+}  // namespace objectos::server
