@@ -16,6 +16,7 @@
 #include "pg_ext/push_origin.h"
 #include "pg_ext/shape.h"
 #include "pg_ext/text_capture.h"
+#include "protocol/operational_transform.h"
 
 #include "pg_ext/pg.h"
 
@@ -96,16 +97,19 @@ class Capture {
  private:
   std::int64_t version(const TransitionReader& row) const;
   Datum row_json(const TransitionReader& row, const std::vector<std::string>* forms = nullptr);
+  Datum forms_json(const std::vector<std::string>& forms);
   bool same(std::size_t column, const TransitionReader& before,
             const TransitionReader& after) const;
   PushedMutation* pushed(const std::string& record_id) const;
   bool stored_as_sent(const PushedMutation& mutation, const TransitionReader& row,
                       bool others_null) const;
-  void note_texts(const TransitionReader& before, const TransitionReader& after,
-                  PushedMutation* mutation);
+  using Texts = std::vector<std::optional<std::string>>;  // by column that merges text
+  Texts texts_of(const TransitionReader& row) const;
+  void note_texts(const Texts& before, const TransitionReader& after, PushedMutation* mutation);
+  void write_links(PushedMutation& mutation, const std::string& record_id, Texts& texts);
   void write(LogRow& row, const std::string& record_id, std::int64_t version,
              const TransitionReader* after);
-  void seal(PushedMutation& mutation, const LogRow& row) const;
+  std::string seal(std::int64_t client_sequence, const LogRow& row) const;
   void tell_watch(const std::string& record_id, const PushedMutation* mutation,
                   const TransitionReader* after);
 
@@ -130,6 +134,17 @@ std::string Capture::record_id(const TransitionReader& row) {
 
 std::int64_t Capture::version(const TransitionReader& row) const {
   return DatumGetInt64(row.values()[object_.version_attnum - 1]);
+}
+
+// An object of those columns that are wanted and have a form of their own.
+Datum Capture::forms_json(const std::vector<std::string>& forms) {
+  static const std::vector<Datum> no_values(MaxHeapAttributeNumber, 0);
+  static const std::vector<char> no_nulls(MaxHeapAttributeNumber, 1);
+  const auto before = MemoryContextSwitchTo(static_cast<MemoryContext>(log_.row_context()));
+  const Datum json = jsonb_row(columns_, order_, wanted_, no_values.data(),
+                               reinterpret_cast<const bool*>(no_nulls.data()), &forms);
+  MemoryContextSwitchTo(before);
+  return json;
 }
 
 Datum Capture::row_json(const TransitionReader& row, const std::vector<std::string>* forms) {
@@ -196,10 +211,12 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
         mutation->operation == row.operation &&
         (after == nullptr || stored_as_sent(*mutation, *after, mutation->operation == "insert"));
   }
-  if (mutation != nullptr && scope_->seal != nullptr) seal(*mutation, row);
+  if (mutation != nullptr && scope_->seal != nullptr)
+    mutation->seal = seal(mutation->client_sequence.value_or(0), row);
   const std::int64_t sequence = log_.add(row);
   if (texts_.has_texts())
-    texts_.keep(object_.object, record_id, version, sequence, mutation,
+    texts_.keep(object_.object, record_id, version, sequence,
+                mutation != nullptr ? &mutation->mutation_id : nullptr,
                 scope_ != nullptr ? scope_->client_id : std::string());
   if (watch_.watches(record_id)) tell_watch(record_id, mutation, after);
   if (mutation == nullptr) return;
@@ -209,11 +226,11 @@ void Capture::write(LogRow& row, const std::string& record_id, std::int64_t vers
   mutation->exact = row.exact;
 }
 
-void Capture::seal(PushedMutation& mutation, const LogRow& row) const {
+std::string Capture::seal(std::int64_t client_sequence, const LogRow& row) const {
   SealedRow sealed;
   sealed.mutation_id = row.id;
   sealed.client_id = *row.client_id;
-  sealed.client_sequence = mutation.client_sequence.value_or(0);
+  sealed.client_sequence = client_sequence;
   sealed.user_id = *row.user_id;
   sealed.object = row.object;
   sealed.record_id = row.record_id;
@@ -222,7 +239,7 @@ void Capture::seal(PushedMutation& mutation, const LogRow& row) const {
   sealed.exact = row.exact;
   sealed.data = row.data;
   sealed.original = row.original;
-  mutation.seal = seal_of(*scope_->seal, sealed);
+  return seal_of(*scope_->seal, sealed);
 }
 
 void Capture::tell_watch(const std::string& record_id, const PushedMutation* mutation,
@@ -239,19 +256,64 @@ void Capture::tell_watch(const std::string& record_id, const PushedMutation* mut
                  mutation != nullptr ? std::string_view(scope_->client_id) : std::string_view());
 }
 
-// Of changed texts the log holds operations.
-void Capture::note_texts(const TransitionReader& before, const TransitionReader& after,
-                         PushedMutation* mutation) {
-  const auto text_at = [&](const TransitionReader& row, std::size_t column) {
-    const int at = columns_[column]->attnum - 1;
-    return row.nulls()[at] ? std::nullopt : std::optional(text_value(row.values()[at]));
-  };
+Capture::Texts Capture::texts_of(const TransitionReader& row) const {
+  Texts texts;
   const auto outer = MemoryContextSwitchTo(static_cast<MemoryContext>(log_.row_context()));
   for (const std::size_t column : texts_.texts()) {
-    if (wanted_[column] == 0) continue;
-    texts_.change(column, text_at(before, column), text_at(after, column), mutation);
+    const int at = columns_[column]->attnum - 1;
+    const bool none = wanted_[column] == 0 || row.nulls()[at];
+    texts.push_back(none ? std::nullopt : std::optional(text_value(row.values()[at])));
   }
   MemoryContextSwitchTo(outer);
+  return texts;
+}
+
+// Of changed texts the log holds operations.
+void Capture::note_texts(const Texts& before, const TransitionReader& after,
+                         PushedMutation* mutation) {
+  const Texts now = texts_of(after);
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    const std::size_t column = texts_.texts()[i];
+    if (wanted_[column] == 0) continue;
+    wanted_[column] = before[i] != now[i];
+    if (wanted_[column] != 0) texts_.change(column, before[i], now[i], mutation);
+  }
+}
+
+// Edits of texts that came before the mutation: each has its own row of the log. `texts` are the
+// row's before them, and then after them.
+void Capture::write_links(PushedMutation& mutation, const std::string& record_id, Texts& texts) {
+  const std::vector<char> wanted = wanted_;
+  for (PushedLink& link : mutation.links) {
+    log_.make_room();
+    std::fill(wanted_.begin(), wanted_.end(), char{0});
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const std::size_t column = texts_.texts()[i];
+      const auto edit = link.texts->find(columns_[column]->name);
+      if (edit == link.texts->end() || edit->second.changes_nothing()) continue;
+      const std::string before = texts[i].value_or("");
+      texts[i] = ot::apply(before, edit->second);
+      texts_.change(column, before, edit->second);
+      wanted_[column] = 1;
+    }
+    LogRow row;
+    row.id = link.mutation_id;
+    row.client_id = &scope_->client_id;
+    if (link.client_sequence) row.client_sequence = &*link.client_sequence;
+    row.user_id = &user_;
+    if (scope_->device) row.device = &*scope_->device;
+    row.object = object_.object;
+    row.record_id = record_id;
+    row.operation = "update";
+    row.version = &link.version;
+    row.data = forms_json(*texts_.data());
+    row.original = forms_json(*texts_.original());
+    if (scope_->seal != nullptr) link.seal = seal(link.client_sequence.value_or(0), row);
+    link.sequence = log_.add(row);
+    texts_.keep(object_.object, record_id, link.version, link.sequence, &link.mutation_id,
+                scope_->client_id);
+  }
+  wanted_ = wanted;
 }
 
 // `replaces`: the row was there before, as nobody knows.
@@ -289,7 +351,13 @@ void Capture::update(const TransitionReader& before, const TransitionReader& aft
   if (!changed && version(before) == version(after)) return;
   log_.make_room();
   const std::string id = record_id(after);
-  if (texts_.has_texts()) note_texts(before, after, pushed(id));
+  if (texts_.has_texts()) {
+    PushedMutation* const mutation = pushed(id);
+    Texts texts = texts_of(before);
+    if (mutation != nullptr && !mutation->links.empty()) write_links(*mutation, id, texts);
+    log_.make_room();
+    note_texts(texts, after, mutation);
+  }
   LogRow row;
   row.operation = "update";
   row.data = row_json(after, texts_.data());

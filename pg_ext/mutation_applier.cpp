@@ -4,6 +4,7 @@
 
 #include "pg_ext/json_form.h"
 #include "pg_ext/jsonb_form.h"
+#include "pg_ext/sequence_block.h"
 
 #include "pg_ext/pg.h"
 
@@ -168,6 +169,24 @@ std::string delete_statement(Source& source, const std::vector<Write>& run) {
          source.sql() + " WHERE " + match + " RETURNING u.place";
 }
 
+// The first of so many versions above the row's, which is locked, and below the one that it gets.
+std::int64_t draw_versions(std::int64_t count) {
+  if (count == 0) return 0;
+  const Oid versions = internal_relation("version_seq");
+  return pg_call([&] {
+    GetTopFullTransactionId();
+    return draw_sequence_block(versions, count);
+  });
+}
+
+std::vector<AppliedLink> links_of(const PushedMutation& mutation) {
+  std::vector<AppliedLink> links;
+  if (!mutation.captured) return links;
+  for (const PushedLink& link : mutation.links)
+    links.push_back({link.sequence, link.version, link.seal});
+  return links;
+}
+
 PushedMutation pushed(const Write& write) {
   PushedMutation mutation;
   // The name under which capture will meet the row.
@@ -182,6 +201,11 @@ PushedMutation pushed(const Write& write) {
                                                                     : "delete";
   mutation.sent = &write.item->edit.data;
   if (!write.item->committed.empty()) mutation.texts = &write.item->committed;
+  std::int64_t version = draw_versions(static_cast<std::int64_t>(write.links.size()));
+  for (const PushItem* const link : write.links) {
+    mutation.links.push_back(
+        {link->entry->id, link->entry->client_sequence, &link->committed, version++, 0, {}});
+  }
   return mutation;
 }
 
@@ -246,7 +270,7 @@ std::vector<Applied> apply(Spi& spi, const PushAuthor& author, const std::vector
   for (std::size_t i = 0; i < run.size(); ++i) {
     const PushedMutation& outcome = scope.mutations[i];
     applied.push_back({hit[i] != 0, outcome.captured, outcome.texts_moved, outcome.sequence,
-                       outcome.version, outcome.seal});
+                       outcome.version, outcome.seal, links_of(outcome)});
   }
   return applied;
 }

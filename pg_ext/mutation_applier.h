@@ -19,6 +19,12 @@ struct PushAuthor {
   const HmacSha256* seal = nullptr;  // none: an unsigned push
 };
 
+struct AppliedLink {
+  std::int64_t sequence = 0;
+  std::int64_t version = 0;
+  std::string seal;
+};
+
 struct Applied {
   bool hit = false;          // a row was inserted, updated or deleted
   bool captured = false;     // and the log has it (a no-op has no log row)
@@ -26,6 +32,7 @@ struct Applied {
   std::int64_t sequence = 0;
   std::int64_t version = 0;
   std::string seal;
+  std::vector<AppliedLink> links = {};  // of the write's, where it was captured
 };
 
 // What one mutation writes. Points to what outlives the call.
@@ -33,6 +40,7 @@ struct Write {
   const PushItem* item;
   const RecordState* record;
   const Decision* decision;
+  std::vector<const PushItem*> links = {};  // earlier edits of the record's texts, written with it
 };
 
 // Whether one statement can do both: same object, same action, same columns.

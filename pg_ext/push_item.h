@@ -11,6 +11,7 @@
 
 #include "pg_ext/catalog.h"
 #include "protocol/conflict_detector.h"
+#include "protocol/json.h"
 #include "protocol/messages.h"
 #include "protocol/object_rules.h"
 #include "protocol/text_edit.h"
@@ -40,6 +41,10 @@ struct Chain {
 struct TextChain {
   std::int64_t revision = 0;  // of the text that the first of them was made of
   TextCommit commit;
+  std::optional<std::string> text = {};  // as the last of them leaves it; none: as the row has it
+  bool is_null = false;                  // the field
+  // The field's value, in its canonical JSON form. Only where `text` is known.
+  std::string value() const { return is_null ? "null" : json_string(*text); }
 };
 
 // A record as far as the push knows it: first as loaded, then as its own mutations leave it.

@@ -21,6 +21,18 @@
 
 namespace objectos::server {
 
+// Edits of a record's texts that are written with the mutation after them, and logged before it.
+struct PushedLink {
+  std::string mutation_id;  // uuid text
+  std::optional<std::int64_t> client_sequence;
+  const std::map<std::string, TextOperation>* texts = nullptr;  // lives as long as the scope
+  std::int64_t version = 0;  // drawn for it, below that of the row
+
+  // Filled by capture, if it was captured with its mutation:
+  std::int64_t sequence = 0;
+  std::string seal;
+};
+
 struct PushedMutation {
   std::string record_id;
   std::string mutation_id;  // uuid text
@@ -29,6 +41,7 @@ struct PushedMutation {
   const FieldValues* sent = nullptr;  // what the client sent, canonical; lives as long as the scope
   // Of texts: what is committed, made of the row's text. Lives as long, too.
   const std::map<std::string, TextOperation>* texts = nullptr;
+  std::vector<PushedLink> links = {};  // before it, in order
 
   // Filled by capture:
   bool captured = false;  // false after the statement: a no-op, or nothing was hit

@@ -12,7 +12,7 @@
 
 #include <map>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "pg_ext/mutation_applier.h"
@@ -58,6 +58,12 @@ class Pusher {
   bool merge(std::size_t index);
   Decision decide_item(Spi& spi, PushItem& item);
   void flush_run(Spi& spi);
+  struct Link;
+  struct Decided;
+  bool may_join(const PushItem& item) const;
+  void write_merged(const PushItem& item, Decision& decision) const;
+  Write write_of(Decided& decided);
+  void settle_links(Decided& decided, const Applied& applied);
   void judge_again(Spi& spi, std::size_t index);
   void read_again(RecordState& record);
   void settle(std::size_t index, const Group& group);
@@ -79,13 +85,16 @@ class Pusher {
   std::size_t current_ = 0;  // the item being judged: the one an error is about
 
   // Decided, and not written yet: mutations of different records that one statement can do.
-  struct Decided {
+  struct Link {
     std::size_t index;
     const Group* group;
-    Decision decision;
+  };
+  struct Decided {
+    std::vector<Link> links;  // edits of one record's texts that are written at once; else one
+    Decision decision;        // of the first
   };
   std::vector<Decided> run_;
-  std::unordered_set<std::size_t> run_records_;
+  std::unordered_map<std::size_t, std::size_t> run_records_;  // record → place in the run
 };
 
 }  // namespace objectos::server

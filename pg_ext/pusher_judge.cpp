@@ -229,6 +229,7 @@ Decision Pusher::decide_item(Spi& spi, PushItem& item) {
                              record.object->rules, record.clocks);
   if (!decision.calls.empty()) flush_run(spi);  // a merge function may look at what was written
   complete(spi, item, record, decision);
+  write_merged(item, decision);
   return decision;
 }
 
@@ -236,7 +237,14 @@ Decision Pusher::decide_item(Spi& spi, PushItem& item) {
 // written is decided when that is done.
 void Pusher::judge_item(Spi& spi, std::size_t index, const Group& group) {
   PushItem& item = items_[index];
-  if (run_records_.count(item.record) > 0) flush_run(spi);
+  const auto waiting = run_records_.find(item.record);
+  const bool joins = waiting != run_records_.end() && may_join(item) && !refuse(item);
+  if (joins && merge(index)) {
+    run_[waiting->second].links.push_back({index, &group});
+    return;
+  }
+  if (waiting != run_records_.end()) flush_run(spi);
+  if (item.verdict) return settle(index, group);
   if (refuse(item) || !merge(index)) return settle(index, group);
   Decision decision = decide_item(spi, item);
   if (decision.action == Action::none) {
@@ -245,34 +253,29 @@ void Pusher::judge_item(Spi& spi, std::size_t index, const Group& group) {
   }
   if (!run_.empty()) {
     const Decided& first = run_.front();
-    const PushItem& other = items_[first.index];
-    const bool fits = same_statement({&other, &records_[other.record], &first.decision},
-                                     {&item, &records_[item.record], &decision});
+    const PushItem& other = items_[first.links.front().index];
+    const bool fits = same_statement({&other, &records_[other.record], &first.decision, {}},
+                                     {&item, &records_[item.record], &decision, {}});
     if (!fits) flush_run(spi);
   }
-  run_.push_back({index, &group, std::move(decision)});
-  run_records_.insert(item.record);
+  run_records_.emplace(item.record, run_.size());
+  run_.push_back({{{index, &group}}, std::move(decision)});
 }
 
 void Pusher::flush_run(Spi& spi) {
   if (run_.empty()) return;
-  const std::vector<Decided> run = std::move(run_);
+  std::vector<Decided> run = std::move(run_);
   run_.clear();
   run_records_.clear();
   std::vector<Write> writes;
-  for (const Decided& one : run) {
-    const PushItem& item = items_[one.index];
-    writes.push_back({&item, &records_[item.record], &one.decision});
-  }
+  for (Decided& one : run) writes.push_back(write_of(one));
   const std::vector<Applied> applied = apply(spi, author_, writes);
   for (std::size_t i = 0; i < run.size(); ++i) {
-    PushItem& item = items_[run[i].index];
-    if (applied[i].hit) {
-      take_outcome(item, run[i].decision, applied[i]);
-    } else {
-      judge_again(spi, run[i].index);
+    if (applied[i].hit) settle_links(run[i], applied[i]);
+    for (const Link& link : run[i].links) {
+      if (!applied[i].hit) judge_again(spi, link.index);
+      settle(link.index, *link.group);
     }
-    settle(run[i].index, *run[i].group);
   }
 }
 
@@ -284,7 +287,7 @@ void Pusher::judge_again(Spi& spi, std::size_t index) {
     read_again(record);
     if (refuse(item) || !merge(index)) return;
     const Decision decision = decide_item(spi, item);
-    const Applied applied = apply(spi, author_, {{&item, &record, &decision}}).front();
+    const Applied applied = apply(spi, author_, {{&item, &record, &decision, {}}}).front();
     if (applied.hit || decision.action == Action::none) {
       take_outcome(item, decision, applied);
       return;
@@ -313,7 +316,7 @@ void Pusher::take_outcome(PushItem& item, const Decision& decision, const Applie
   if (applied.captured) {
     verdict.sequence = applied.sequence;
     item.seal = applied.seal;
-    record.outdated = applied.texts_moved;
+    record.outdated |= applied.texts_moved;
     server.version = applied.version;
     server.modified_at_us = server.now_us;
   }

@@ -87,4 +87,87 @@ void Pusher::stop_before(std::size_t index) {
   }
 }
 
+// What operations made of texts.
+void Pusher::write_merged(const PushItem& item, Decision& decision) const {
+  const RecordState& record = records_[item.record];
+  for (const auto& [field, edit] : item.texts) {
+    const auto chain = record.texts.find(field);
+    if (chain == record.texts.end() || !chain->second.text) continue;
+    const auto written = decision.write.find(field);
+    if (written != decision.write.end()) written->second = chain->second.value();
+  }
+}
+
+// Whether its texts are those that wait to be written, so that it is made of them.
+bool Pusher::may_join(const PushItem& item) const {
+  const RecordState& record = records_[item.record];
+  const Decided& waiting = run_[run_records_.at(item.record)];
+  const PushItem& first = items_[waiting.links.front().index];
+  if (!only_edits_texts(item) || !only_edits_texts(first) || record.outdated) return false;
+  if (item.texts.size() != first.texts.size() || waiting.decision.action != Action::update ||
+      waiting.decision.write.size() != first.texts.size())
+    return false;
+  for (const auto& [field, edit] : item.texts) {
+    const auto chain = record.texts.find(field);
+    if (chain == record.texts.end() || chain->second.revision != edit.revision) return false;
+    const auto stands = record.server.values.find(field);
+    if (stands == record.server.values.end() || stands->second == "null") return false;
+  }
+  return true;
+}
+
+namespace {
+
+bool changes_texts(const PushItem& item) {
+  return std::any_of(item.merged->merged.begin(), item.merged->merged.end(),
+                     [](const auto& field) { return field.second; });
+}
+
+}  // namespace
+
+// The last link that changes something is the statement's; those before it are logged with it.
+Write Pusher::write_of(Decided& decided) {
+  const PushItem& first = items_[decided.links.front().index];
+  Write write{&first, &records_[first.record], &decided.decision, {}};
+  if (decided.links.size() == 1) return write;
+  write_merged(first, decided.decision);
+  for (std::size_t i = 1; i < decided.links.size(); ++i) {
+    const PushItem& link = items_[decided.links[i].index];
+    if (!changes_texts(link)) continue;
+    write.links.push_back(write.item);
+    write.item = &link;
+  }
+  return write;
+}
+
+// Decides the links after the first one by one, now that the versions before each are known.
+void Pusher::settle_links(Decided& decided, const Applied& applied) {
+  PushItem& first = items_[decided.links.front().index];
+  RecordState& record = records_[first.record];
+  std::size_t written = 0;
+  for (const Link& one : decided.links) {
+    PushItem& link = items_[one.index];
+    Applied outcome;
+    if (&link == &first || changes_texts(link)) {
+      const bool last = written == applied.links.size();
+      outcome = applied;
+      if (applied.captured && !last) {
+        const AppliedLink& logged = applied.links[written];
+        outcome.sequence = logged.sequence;
+        outcome.version = logged.version;
+        outcome.seal = logged.seal;
+      }
+      ++written;
+    }
+    const Decision decision = &link == &first
+                                  ? decided.decision
+                                  : decide(*link.merged, effective_version(link, record),
+                                           record.server, record.object->rules, record.clocks);
+    take_outcome(link, decision, outcome);
+  }
+  if (decided.links.size() == 1) return;
+  for (const auto& [field, edit] : first.texts)
+    record.server.values[field] = record.texts.at(field).value();
+}
+
 }  // namespace objectos::server

@@ -59,10 +59,11 @@ void TextCapture::change(std::size_t column, const std::optional<std::string>& b
       if (pushed != nullptr) mutation->texts_moved = true;
       return;
     }
+    std::string taken_back = write_text_operation(ot::invert(operation, *before));
     changes_.back().operation = write_text_operation(operation);
     if (after) {
       data_[column] = changes_.back().operation;
-      original_[column] = write_text_operation(ot::invert(operation, *before));
+      original_[column] = std::move(taken_back);
     }
   } catch (const ProtocolError&) {
     moved = true;
@@ -70,20 +71,27 @@ void TextCapture::change(std::size_t column, const std::optional<std::string>& b
   if (moved && pushed != nullptr) mutation->texts_moved = true;
 }
 
+void TextCapture::change(std::size_t column, const std::string& before,
+                         const TextOperation& operation) {
+  original_[column] = write_text_operation(ot::invert(operation, before));
+  data_[column] = write_text_operation(operation);
+  changes_.push_back({column, data_[column]});
+}
+
 void TextCapture::replace_all() {
   for (const std::size_t column : texts_) changes_.push_back({column, {}});
 }
 
 void TextCapture::keep(const std::string& object, const std::string& record_id,
-                       std::int64_t revision, std::int64_t sequence, const PushedMutation* mutation,
+                       std::int64_t revision, std::int64_t sequence, const std::string* mutation_id,
                        const std::string& client_id) {
   for (const Change& change : changes_) {
     if (!rows_) rows_.emplace("text_ops");
     BulkInsert& row = *rows_;
     row.text(object).text(record_id).int2(columns_[change.column]->attnum);
     row.int8(revision).int8(sequence);
-    if (mutation != nullptr) {
-      row.text(client_id).input(mutation->mutation_id);
+    if (mutation_id != nullptr) {
+      row.text(client_id).input(*mutation_id);
     } else {
       row.null().null();
     }

@@ -27,6 +27,8 @@ class TextCapture {
   // SQL). A text that was NULL, or that no operation of ours leads to, is a new beginning.
   void change(std::size_t column, const std::optional<std::string>& before,
               const std::optional<std::string>& after, PushedMutation* mutation);
+  // An edit that changed the text of a column.
+  void change(std::size_t column, const std::string& before, const TextOperation& operation);
   // The row is another one, whatever its texts were.
   void replace_all();
 
@@ -39,7 +41,7 @@ class TextCapture {
 
   // `client_id`: of the mutation, where there is one.
   void keep(const std::string& object, const std::string& record_id, std::int64_t revision,
-            std::int64_t sequence, const PushedMutation* mutation, const std::string& client_id);
+            std::int64_t sequence, const std::string* mutation_id, const std::string& client_id);
   void finish();
 
  private:

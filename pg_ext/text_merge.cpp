@@ -15,10 +15,6 @@ std::string text_of(const std::string& value) {
   return json.is_string() ? json.text() : std::string();
 }
 
-std::string value_of(const std::string& text, bool to_null) {
-  return to_null && text.empty() ? "null" : json_string(text);
-}
-
 [[noreturn]] void refuse_revision(const PushItem& item, const std::string& field,
                                   std::int64_t revision, std::int64_t newest) {
   throw ProtocolError(ErrorCode::invalid_mutation, "the revision of a text edit is in the future",
@@ -74,11 +70,17 @@ void merge_edit(const std::string& client_id, std::vector<PushItem>& items, std:
     refuse_revision(item, field, sent.revision, record.server.version);
   TextChain& chain = chain_of(client_id, items, index, record, field, sent.revision);
   if (chain.commit.needs_pull()) throw PullFirst{index};
+  if (!chain.text) {
+    chain.text = text_of(present);
+    chain.is_null = present == "null";
+  }
   const bool current = chain.commit.is_current();
   TextOperation operation = chain.commit.commit(sent.operation);
-  const std::string text = ot::apply(text_of(present), operation);
-  const bool stays_null = present == "null" && text.empty();
-  item.merged->data[field] = value_of(text, sent.to_null || stays_null);
+  std::string text = ot::apply(*chain.text, operation);
+  const bool is_null = text.empty() && (sent.to_null || chain.is_null);
+  item.merged->merged[field] = text != *chain.text || is_null != chain.is_null;
+  chain.text = std::move(text);
+  chain.is_null = is_null;
   item.committed[field] = std::move(operation);
   item.is_carried |= !current;
 }
@@ -95,7 +97,10 @@ void merge_values(const std::string& client_id, PushItem& item, const std::strin
   }
   const std::string text = ot::apply(now, operation);
   const bool stays_null = present == "null" && value == base;
-  item.merged->data[field] = value_of(text, value == "null" || stays_null);
+  const bool is_null = text.empty() && (value == "null" || stays_null);
+  std::string& merged = item.merged->data[field];
+  merged = is_null ? "null" : json_string(text);
+  item.merged->merged[field] = merged != present;
   item.committed[field] = std::move(operation);
 }
 
@@ -123,6 +128,14 @@ bool edits_texts(const PushItem& item) {
   return false;
 }
 
+bool only_edits_texts(const PushItem& item) {
+  if (item.texts.empty() || item.texts.size() != item.edit.data.size()) return false;
+  for (const auto& [field, edit] : item.texts) {
+    if (edit.to_null) return false;
+  }
+  return true;
+}
+
 void merge_texts(const std::string& client_id, std::vector<PushItem>& items, std::size_t index,
                  std::optional<std::int64_t> version, RecordState& record) {
   PushItem& item = items[index];
@@ -138,10 +151,7 @@ void merge_texts(const std::string& client_id, std::vector<PushItem>& items, std
       merge_edit(client_id, items, index, record, field, *present);
     } else if (base != item.edit.original.end()) {
       merge_values(client_id, item, field, value, base->second, *present);
-    } else {
-      continue;
     }
-    item.merged->merged.insert(field);
   }
 }
 

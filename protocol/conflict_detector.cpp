@@ -184,9 +184,10 @@ FieldOutcome decide_field(const Edit& edit, const std::string& field, const std:
                         "Mutation " + edit.mutation_id + ".", "Send only fields of the object.",
                         field);
   }
-  if (edit.merged.contains(field)) {
+  const auto merged = edit.merged.find(field);
+  if (merged != edit.merged.end()) {
     FieldOutcome outcome;
-    outcome.write = value != server->second;
+    outcome.write = merged->second;
     return outcome;
   }
   FieldInput input;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,9 +28,9 @@ struct Edit {
   // Takes back an earlier mutation (`undo_of`): `original` is what that one wrote. It gives way to
   // whatever was done since, under every strategy (docs/conflicts.md, "Undo").
   bool undo = false;
-  // Fields of `data` that hold what is to stand in the row: texts, with the client's edit merged
-  // in.
-  std::set<std::string, std::less<>> merged = {};
+  // Fields of `data` that hold what is to stand in the row (texts, with the client's edit merged
+  // in), and whether that is something else than what stands there.
+  std::map<std::string, bool, std::less<>> merged = {};
 };
 
 // Takes the mutation's values as they are; no timestamp in it means now_us.
