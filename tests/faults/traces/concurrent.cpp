@@ -7,29 +7,19 @@
 #include "protocol/text_history.h"
 #include "protocol/text_session.h"
 #include "tests/faults/traces/replays.h"
+#include "tests/faults/traces/transactions.h"
 
 namespace objectos {
 
-namespace {
-
-// How many transactions of each writer.
-using Counts = std::array<std::size_t, 2>;
-
-struct Transaction {
-  std::size_t writer = 0;
-  Counts seen{};  // with its own
-  std::vector<TextOperation> operations;
-};
-
 std::vector<Transaction> transactions_of(const Json& recording) {
   std::vector<Transaction> transactions;
-  Counts written{};
+  TransactionCounts written{};
   for (const Json& json : member(recording, "txns").items()) {
     Transaction one;
     one.writer = count_of(member(json, "agent"));
     if (one.writer > 1) throw std::runtime_error("it has more than two writers");
     for (const Json& parent : member(json, "parents").items()) {
-      const Counts& seen = transactions.at(count_of(parent)).seen;
+      const TransactionCounts& seen = transactions.at(count_of(parent)).seen;
       for (std::size_t i = 0; i < 2; ++i) one.seen[i] = std::max(one.seen[i], seen[i]);
     }
     if (one.seen[one.writer]++ != written[one.writer]++)
@@ -40,6 +30,8 @@ std::vector<Transaction> transactions_of(const Json& recording) {
   }
   return transactions;
 }
+
+namespace {
 
 // Two writers and what is committed between them.
 class Replay {
@@ -114,7 +106,7 @@ class Replay {
   std::array<TextSession, 2> sessions_{TextSession(TextState{}), TextSession(TextState{})};
   std::vector<TextRevision> revisions_;
   std::array<std::vector<std::int64_t>, 2> revision_of_;  // of each transaction
-  Counts written_{}, committed_{};
+  TransactionCounts written_{}, committed_{};
 };
 
 }  // namespace

@@ -40,6 +40,8 @@ int main(int argc, char** argv) {
       const std::string told =
           is_concurrent(recording) ? replay_concurrent(recording) : replay_sequential(recording);
       std::printf("%s: %s\n", name.c_str(), told.c_str());
+      if (is_concurrent(recording))
+        std::printf("%s: %s\n", name.c_str(), replay_served(recording).c_str());
       ++passed;
     } catch (const std::exception& error) {
       std::printf("%s: FAILED: %s\n", name.c_str(), error.what());

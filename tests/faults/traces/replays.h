@@ -17,6 +17,10 @@ std::string replay_sequential(const Json& recording);
 // writer seeing of the other's edits what it saw when it was recorded.
 std::string replay_concurrent(const Json& recording);
 
+// The same through sync_push and sync_pull of a server (PGHOST and the like say which), where each
+// writer is a client with a session.
+std::string replay_served(const Json& recording);
+
 inline const Json& member(const Json& json, const char* name) {
   const Json* found = json.find(name);
   if (found == nullptr) throw std::runtime_error(std::string("it has no ") + name);
