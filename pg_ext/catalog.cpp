@@ -1,5 +1,6 @@
 #include "pg_ext/catalog.h"
 
+#include <tuple>
 #include <unordered_map>
 
 #include "protocol/errors.h"
@@ -13,10 +14,23 @@ namespace objectos::server {
 
 namespace {
 
+struct KeptObject {
+  ObjectInfo info;
+  std::uint64_t named = 0;  // names_changed at that time
+};
+
 // What does not depend on the caller, kept per backend until the relation's definition changes.
-std::unordered_map<Oid, ObjectInfo>& kept_objects() {
-  static std::unordered_map<Oid, ObjectInfo> objects;
+std::unordered_map<Oid, KeptObject>& kept_objects() {
+  static std::unordered_map<Oid, KeptObject> objects;
   return objects;
+}
+
+// How often a type, an operator or a schema was changed, whose names are in what is kept. Who
+// captures needs none of them; who describes a table does.
+std::uint64_t names_changed = 0;
+
+void forget_names(Datum, int, uint32) {
+  ++names_changed;
 }
 
 // Forgetting allocates nothing and cannot fail.
@@ -30,7 +44,11 @@ void forget_relation(Datum, Oid relid) {
 void watch_relations() {
   static bool watching = false;
   if (watching) return;
-  pg_call([] { CacheRegisterRelcacheCallback(forget_relation, 0); });
+  pg_call([] {
+    CacheRegisterRelcacheCallback(forget_relation, 0);
+    for (const int cache : {TYPEOID, OPEROID, NAMESPACEOID})
+      CacheRegisterSyscacheCallback(cache, forget_names, 0);
+  });
   watching = true;
 }
 
@@ -172,11 +190,31 @@ void mark_texts(ObjectInfo& object) {
   }
 }
 
+// The shape as it is kept, under the object's own row of objectos_sync.objects. The table's lock is
+// held, so every change of it is known. False: it is to be read anew.
+bool take_kept_shape(ObjectInfo& object) {
+  const auto found = kept_objects().find(object.relid);
+  if (found == kept_objects().end() || found->second.named != names_changed) return false;
+  const ObjectInfo& kept = found->second.info;
+  const auto row = [](const ObjectInfo& o) {
+    return std::tie(o.root, o.object, o.strategy, o.on_conflict, o.deletes, o.fields_json,
+                    o.reshaped_at, o.rekeyed_at);
+  };
+  if (row(kept) != row(object)) return false;
+  object = kept;
+  return true;
+}
+
 // The row of objectos_sync.objects and the table's shape. False when the table is gone.
 bool load_shape(ObjectInfo& object) {
   const Oid relid = object.relid;
   const Relation relation = pg_call([&] { return try_relation_open(relid, AccessShareLock); });
   if (relation == nullptr) return false;
+  if (take_kept_shape(object)) {
+    pg_call([&] { relation_close(relation, NoLock); });
+    return true;
+  }
+  const std::uint64_t named = names_changed;
   object.table = RelationGetRelationName(relation);
   object.schema = pg_call([&] { return get_namespace_name(RelationGetNamespace(relation)); });
   object.qualified = quote_identifier(object.schema) + "." + quote_identifier(object.table);
@@ -184,6 +222,9 @@ bool load_shape(ObjectInfo& object) {
   load_key(relation, object);
   mark_texts(object);
   pg_call([&] { relation_close(relation, NoLock); });
+  // Copied first: a copy that fails half-way must not stay.
+  KeptObject kept{object, named};
+  kept_objects().insert_or_assign(relid, std::move(kept));
   return true;
 }
 
@@ -255,9 +296,6 @@ void load_rights(ObjectInfo& object) {
 
 std::optional<ObjectInfo> complete(ObjectInfo object) {
   if (!load_shape(object)) return std::nullopt;
-  // Copied first: a copy that fails half-way must not stay.
-  ObjectInfo kept = object;
-  kept_objects().insert_or_assign(object.relid, std::move(kept));
   load_rights(object);
   return object;
 }
@@ -287,7 +325,7 @@ std::optional<ObjectInfo> object_by_relid(Oid relid) {
   watch_relations();
   const auto kept = kept_objects().find(relid);
   if (kept != kept_objects().end()) {
-    ObjectInfo object = kept->second;
+    ObjectInfo object = kept->second.info;
     load_rights(object);
     return object;
   }

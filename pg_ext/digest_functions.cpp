@@ -59,7 +59,7 @@ template <typename Work>
 void with_digests(const std::string& client_id, std::int64_t seed, const Work& work) {
   with_spi([&](Spi& spi) {
     const PullClient client = identify_client(spi, client_id);
-    const View view = open_view(spi, client.client_id, client.epoch);
+    const View view = open_view(client);
     as_pinned([&] {
       RecordHasher hasher(static_cast<std::uint64_t>(seed), client);
       work(view, hasher);
@@ -119,7 +119,7 @@ PullRows records(const std::string& client_id, const std::string& name,
   static const FieldsOf all = [](const std::string&, std::int64_t) { return nullptr; };
   return with_spi([&](Spi& spi) {
     const PullClient client = identify_client(spi, client_id);
-    const View view = open_view(spi, client.client_id, client.epoch);
+    const View view = open_view(client);
     const ObjectView& object = readable_object(view, name);
     PullRows out;
     std::size_t bytes = 0;

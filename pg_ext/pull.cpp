@@ -17,6 +17,15 @@
 namespace objectos::server {
 namespace {
 
+// One statement: a pull asks for all of it, and its caches are cold.
+constexpr const char* client_sql = R"(
+SELECT state.epoch::pg_catalog.text, pg_catalog.encode(state.secret, 'hex'), state.low_water,
+       c.client_id, c.user_id, c.device, c.high_water, c.confirmed,
+       s.subscription::pg_catalog.text, s.columns::pg_catalog.text
+  FROM objectos_sync.state
+  LEFT JOIN objectos_sync.clients c ON c.client_id = $1
+  LEFT JOIN objectos_sync.subscriptions s ON s.client_id = $1)";
+
 void require_sane(const PullCall& call) {
   if (call.max_mutations < 1 || call.max_mutations > limits::page_mutations_max) {
     throw ProtocolError(
@@ -148,19 +157,20 @@ PullClient identify_client(Spi& spi, const std::string& client_id) {
   const std::string user = current_user_id();
   require_session_of(client_id);
   as_owner([&] {
-    Rows state = spi.execute(
-        "SELECT epoch::pg_catalog.text, pg_catalog.encode(secret, 'hex'), low_water FROM "
-        "objectos_sync.state",
-        {}, Access::read_only);
-    client.epoch = state.text_or(0, 0, "");
-    client.tags = std::make_shared<const HmacSha256>(state.text_or(0, 1, ""));
-    if (const auto low = state.text(0, 2)) client.low_water = decode_checkpoint(*low);
-    Rows owner = spi.execute("SELECT user_id FROM objectos_sync.clients WHERE client_id = $1",
-                             {Param::text(client_id)}, Access::read_only);
-    if (!owner.empty() && owner.text_or(0, 0, user) != user) {
+    const Rows row = spi.execute(client_sql, {Param::text(client_id)}, Access::read_only);
+    client.epoch = row.text_or(0, 0, "");
+    client.tags = std::make_shared<const HmacSha256>(row.text_or(0, 1, ""));
+    if (const auto low = row.text(0, 2)) client.low_water = decode_checkpoint(*low);
+    client.known = !row.is_null(0, 3);
+    if (row.text_or(0, 4, user) != user) {
       throw SyncError("42501", "client id \"" + client_id + "\" belongs to another user", "",
                       "Use a client id of your own.");
     }
+    client.device = row.text(0, 5);
+    client.high_water = row.int8(0, 6).value_or(0);
+    client.confirmed_before = row.int8(0, 7).value_or(0);
+    client.subscription = row.text(0, 8);
+    client.subscription_columns = row.text(0, 9);
   });
   return client;
 }
@@ -199,7 +209,7 @@ PullRows pull(const PullCall& call) {
     client.confirmed = call.confirmed;
     inject_fault("pull_begun");
     Checkpoint checkpoint = starting_point(call, cut, client);
-    const View view = open_view(spi, client.client_id, client.epoch);
+    const View view = open_view(client);
     PullRows out;
     append_schema(view, checkpoint, checkpoint.schema == 0, out);
     align_objects(view, checkpoint);

@@ -31,31 +31,18 @@ PullCall call_of(FunctionCall call) {
 
 std::string hello_json(Spi& spi, const std::string& client_id) {
   const PullClient client = identify_client(spi, client_id);
-  std::int64_t high_water = 0;
-  std::int64_t confirmed = 0;
-  bool known = false;
-  as_owner([&] {
-    Rows rows =
-        spi.execute("SELECT high_water, confirmed FROM objectos_sync.clients WHERE client_id = $1",
-                    {Param::text(client_id)}, Access::read_only);
-    known = !rows.empty();
-    if (!known) return;
-    high_water = rows.int8(0, 0).value_or(0);
-    confirmed = rows.int8(0, 1).value_or(0);
-  });
   const std::int64_t now = pg_call([] { return GetCurrentTimestamp(); });
   ObjectText json;
   json.text("epoch", client.epoch);
   json.number("protocol", 1);
   json.text("server_time", iso_time(now));
   json.text("user_id", current_user_id());
-  json.number("high_water", high_water);
-  json.number("confirmed", confirmed);
-  json.raw("known", known ? "true" : "false");
+  json.number("high_water", client.high_water);
+  json.number("confirmed", client.confirmed_before);
+  json.raw("known", client.known ? "true" : "false");
   json.text("challenge", new_challenge(client_id).text);
-  json.raw("subscription", ClientSubscription::load(spi, client_id).text().value_or("null"));
-  json.text("schema",
-            std::to_string(describe_view(spi, client_id, client.epoch).schema_fingerprint));
+  json.raw("subscription", client.subscription.value_or("null"));
+  json.text("schema", std::to_string(describe_view(client).schema_fingerprint));
   return json.done();
 }
 

@@ -30,13 +30,18 @@ struct PullRow {
 
 using PullRows = std::vector<PullRow>;
 
-// Who pulls.
+// Who pulls, and what the server remembers of it.
 struct PullClient {
   std::string client_id;
-  std::int64_t confirmed = 0;
+  std::int64_t confirmed = 0;  // as it says itself
   std::string epoch;
   std::shared_ptr<const HmacSha256> tags;  // keyed with the server's secret
   std::optional<Checkpoint> low_water;
+  bool known = false;
+  std::int64_t high_water = 0;
+  std::int64_t confirmed_before = 0;
+  std::optional<std::string> device;
+  std::optional<std::string> subscription, subscription_columns;  // as stored, jsonb text
 };
 
 // Names a record under row security without saying which: HMAC-SHA256, first 16 bytes, hex.

@@ -10,6 +10,8 @@
 namespace objectos::server {
 namespace {
 
+constexpr std::size_t few_records = 50;
+
 // The columns of the statement, in its order.
 struct Projection {
   std::vector<const ColumnInfo*> columns;  // readable ones
@@ -107,6 +109,14 @@ Oid array_type_of(const ObjectInfo& object, const ColumnInfo& column) {
   return type;
 }
 
+// A few records of a plain table are found by its key, by a plan that is made once: planning costs
+// more than finding them. For many the planner may know better, and of a partitioned table it
+// leaves the partitions out that it needs not open.
+bool wants_kept_plan(Oid relid, std::size_t records) {
+  return records <= few_records &&
+         pg_call([&] { return get_rel_relkind(relid); }) == RELKIND_RELATION;
+}
+
 }  // namespace
 
 void read_records(Spi& spi, const ObjectView& object, const std::vector<std::string>& record_ids,
@@ -137,7 +147,9 @@ void read_records(Spi& spi, const ObjectView& object, const std::vector<std::str
     sql += ") AS k(" + names + ") JOIN " + object.info.qualified + " AS t ON " + condition;
   }
   sql += object.filter_after(" AND ");
-  Rows rows = spi.execute(sql, params, Access::read_only);
+  Rows rows = wants_kept_plan(object.info.relid, record_ids.size())
+                  ? spi.execute_by_key(sql, params, Access::read_only)
+                  : spi.execute(sql, params, Access::read_only);
   hand_out(p, rows, &fields, visit);
   rows.release();
 }

@@ -84,7 +84,7 @@ std::vector<SnapshotRow> snapshot(const std::string& client_id) {
     Checkpoint checkpoint = checkpoint_here(cut, client.epoch, client.low_water);
     checkpoint.timeline = cut.timeline;
     checkpoint.lsn = cut.lsn;
-    const View view = open_view(spi, client.client_id, client.epoch);
+    const View view = open_view(client);
     checkpoint.schema = view.schema_fingerprint;
     align_objects(view, checkpoint);
     std::vector<SnapshotRow> rows;

@@ -126,11 +126,11 @@ static void plan_by_key(SPIPlanPtr plan) {
   });
 }
 
-Rows Spi::execute_by_key(const std::string& sql, const Params& params) {
+Rows Spi::execute_by_key(const std::string& sql, const Params& params, Access access) {
   const SPIPlanPtr plan = kept_plan(sql, params, true);
   const Running running;  // planning calls immutable functions
   plan_by_key(plan);
-  return run(plan, params, Access::read_write, 0);
+  return run(plan, params, access, 0);
 }
 
 Params Spi::ready(const Params& params) {

@@ -99,7 +99,8 @@ class Spi {
   // For statements that join arrays to a table by its key: one plan, kept, that goes from element
   // to element in their order and by index. A plan made for each call would now and then read the
   // whole table instead, and take its rows in any order.
-  Rows execute_by_key(const std::string& sql, const Params& params = {});
+  Rows execute_by_key(const std::string& sql, const Params& params = {},
+                      Access access = Access::read_write);
   // The parameters with their values made, in the current memory context: what input functions read
   // from the session's settings is read now.
   static Params ready(const Params& params);

@@ -20,12 +20,6 @@ ON CONFLICT (client_id) DO UPDATE
        subscribed_at = EXCLUDED.subscribed_at
 RETURNING subscription::pg_catalog.text)";
 
-constexpr const char* load_sql = R"(
-SELECT c.device, s.subscription::pg_catalog.text, s.columns::pg_catalog.text
-  FROM (SELECT $1::pg_catalog.text AS client_id) AS asked
-  LEFT JOIN objectos_sync.clients c ON c.client_id = asked.client_id
-  LEFT JOIN objectos_sync.subscriptions s ON s.client_id = asked.client_id)";
-
 std::optional<std::string> device_of(const std::string& client_id) {
   return as_owner([&] {
     return with_spi([&](Spi& spi) {
@@ -88,24 +82,16 @@ std::optional<std::string> store_subscription(const std::string& client_id,
   });
 }
 
-ClientSubscription ClientSubscription::load(Spi& spi, const std::string& client_id) {
-  ClientSubscription loaded;
-  loaded.variables_.user = current_user_id();
-  loaded.variables_.client = client_id;
-  std::optional<std::string> columns_text;
-  as_owner([&] {
-    const Rows rows = spi.execute(load_sql, {Param::text(client_id)}, Access::read_only);
-    loaded.variables_.device = rows.text(0, 0);
-    loaded.text_ = rows.text(0, 1);
-    columns_text = rows.text(0, 2);
-  });
-  if (!loaded.text_) return loaded;
-  const Json columns = parse_json(columns_text.value_or("{}"));
+ClientSubscription::ClientSubscription(const PullClient& client)
+    : everything_(!client.subscription),
+      variables_{current_user_id(), client.client_id, client.device} {
+  if (everything_) return;
+  const Json columns = parse_json(client.subscription_columns.value_or("{}"));
   std::optional<std::vector<ObjectSubscription>> wanted =
-      parse_subscription(parse_json(*loaded.text_));
+      parse_subscription(parse_json(*client.subscription));
   if (!wanted) throw SyncError("OS000", "a stored subscription says everything");
   for (ObjectSubscription& one : *wanted) {
-    Part& part = loaded.parts_[one.object];
+    Part& part = parts_[one.object];
     part.filter = std::move(one.filter);
     const Json* const entry = columns.find(one.object);
     if (entry == nullptr) continue;
@@ -118,11 +104,10 @@ ClientSubscription ClientSubscription::load(Spi& spi, const std::string& client_
       }
     }
   }
-  return loaded;
 }
 
 bool ClientSubscription::wants(const std::string& object) const {
-  return !text_ || parts_.count(object) > 0;
+  return everything_ || parts_.count(object) > 0;
 }
 
 // Another table has taken the object's name: its columns are meant by name.

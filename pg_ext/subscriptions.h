@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pg_ext/filter_sql.h"
+#include "pg_ext/pull_row.h"
 #include "pg_ext/spi.h"
 
 namespace objectos::server {
@@ -17,10 +18,11 @@ namespace objectos::server {
 std::optional<std::string> store_subscription(const std::string& client_id,
                                               const std::optional<std::string>& subscription);
 
-// A client's subscription, read in the active snapshot.
+// A client's subscription.
 class ClientSubscription {
  public:
-  static ClientSubscription load(Spi& spi, const std::string& client_id);
+  ClientSubscription() = default;  // everything
+  explicit ClientSubscription(const PullClient& client);
 
   // Whether the object is subscribed to. A client without a subscription gets everything.
   bool wants(const std::string& object) const;
@@ -29,8 +31,6 @@ class ClientSubscription {
   std::string condition(const ObjectInfo& object) const;
   // The columns that decide which records are wanted, by their present names.
   std::vector<std::string> deciding_columns(const ObjectInfo& object) const;
-  // As stored, as jsonb text; none: everything.
-  const std::optional<std::string>& text() const noexcept { return text_; }
 
  private:
   struct Part {
@@ -40,7 +40,7 @@ class ClientSubscription {
   };
   static FilterColumns columns_of(const Part& part, const ObjectInfo& object);
 
-  std::optional<std::string> text_;
+  bool everything_ = true;
   std::map<std::string, Part> parts_;
   FilterVariables variables_;
 };

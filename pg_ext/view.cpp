@@ -1,6 +1,7 @@
 #include "pg_ext/view.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -227,10 +228,24 @@ void require_storage_seen(const ObjectInfo& info) {
                   "The snapshot would see it empty.", "Begin a new transaction and pull again.");
 }
 
+// Whether nothing was committed since the transaction's snapshot was taken.
+bool sees_the_present() {
+  return pg_call([] {
+    const auto equal = [](const TransactionId* a, const TransactionId* b, std::size_t count) {
+      return count == 0 || std::memcmp(a, b, count * sizeof *a) == 0;
+    };
+    const Snapshot now = GetLatestSnapshot(), seen = GetActiveSnapshot();
+    return now->xmin == seen->xmin && now->xmax == seen->xmax && now->xcnt == seen->xcnt &&
+           now->subxcnt == seen->subxcnt && now->suboverflowed == seen->suboverflowed &&
+           equal(now->xip, seen->xip, now->xcnt) &&
+           equal(now->subxip, seen->subxip, static_cast<std::size_t>(now->subxcnt));
+  });
+}
+
 // The rows are the snapshot's, the columns are those of now: they belong together only if no
 // change of the table was committed in between.
 void require_shapes_seen(const std::vector<ObjectView>& objects) {
-  if (!pg_call([] { return IsolationUsesXactSnapshot(); })) return;
+  if (!pg_call([] { return IsolationUsesXactSnapshot(); }) || sees_the_present()) return;
   pg_call([] { PushActiveSnapshot(GetLatestSnapshot()); });
   std::map<Oid, std::int64_t> present = as_owner([] {
     return with_spi([](Spi& spi) {
@@ -300,11 +315,11 @@ bool ObjectView::decides(const std::string& column) const {
          deciding_columns.end();
 }
 
-View open_view(Spi& spi, const std::string& client_id, const std::string& epoch) {
-  return build_view(ClientSubscription::load(spi, client_id), epoch, true);
+View open_view(const PullClient& client) {
+  return build_view(ClientSubscription(client), client.epoch, true);
 }
-View describe_view(Spi& spi, const std::string& client_id, const std::string& epoch) {
-  return build_view(ClientSubscription::load(spi, client_id), epoch, false);
+View describe_view(const PullClient& client) {
+  return build_view(ClientSubscription(client), client.epoch, false);
 }
 View describe_everything(const std::string& epoch) {
   return build_view(ClientSubscription(), epoch, false);

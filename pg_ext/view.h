@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pg_ext/catalog.h"
+#include "pg_ext/pull_row.h"
 #include "pg_ext/spi.h"
 
 namespace objectos::server {
@@ -38,10 +39,10 @@ struct View {
 // What the client subscribed to of it. Locks every such object ACCESS SHARE and requires that S
 // sees its present storage: TRUNCATE and rewriting ALTERs are not MVCC-safe. Otherwise 40001: begin
 // a new round.
-View open_view(Spi& spi, const std::string& client_id, const std::string& epoch);
+View open_view(const PullClient& client);
 
 // The same without locks and filters, for sync_hello(); and of everything, for sync_schema().
-View describe_view(Spi& spi, const std::string& client_id, const std::string& epoch);
+View describe_view(const PullClient& client);
 View describe_everything(const std::string& epoch);
 
 }  // namespace objectos::server
