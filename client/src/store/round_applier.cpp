@@ -28,7 +28,7 @@ class StoreRound : public RoundApplier {
         applying_(store) {
     read_based();
     note_history(store_.database());
-    run_sql(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'");
+    Statement(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'").run();
     some_judged_ = sqlite3_changes(store_.database()) > 0;
   }
 

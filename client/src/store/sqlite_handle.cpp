@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "statement_cache.h"
+
 namespace objectos {
 
 void throw_sqlite(sqlite3* database, int code) {
@@ -45,7 +47,10 @@ std::string quote_text(std::string_view text) {
   return quote_with(text, '\'');
 }
 
-Statement::Statement(sqlite3* database, const std::string& sql) {
+Statement::Statement(sqlite3* database, const std::string& sql)
+    : handle_(nullptr), kept_(StatementCache::keeps(sql)) {
+  if (kept_) handle_ = StatementCache::take(database, sql);
+  if (handle_ != nullptr) return;
   int code = sqlite3_prepare_v3(database, sql.data(), static_cast<int>(sql.size()),
                                 SQLITE_PREPARE_PERSISTENT, &handle_, nullptr);
   if (code != SQLITE_OK) throw_sqlite(database, code);
@@ -57,9 +62,17 @@ Statement::Statement(sqlite3* database, std::string_view sql, std::string_view& 
   if (code != SQLITE_OK) throw_sqlite(database, code);
   unread = sql.substr(static_cast<size_t>(tail - sql.data()));
 }
-Statement::Statement(Statement&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+Statement::Statement(Statement&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)), kept_(other.kept_) {}
+Statement::~Statement() {
+  if (kept_ && handle_ != nullptr)
+    StatementCache::give_back(handle_);
+  else
+    sqlite3_finalize(handle_);
+}
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(handle_, other.handle_);
+  std::swap(kept_, other.kept_);
   return *this;
 }
 

@@ -23,7 +23,7 @@ class Statement {
   Statement(sqlite3* database, std::string_view sql, std::string_view& unread);
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&& other) noexcept;
-  ~Statement() { sqlite3_finalize(handle_); }
+  ~Statement();
 
   Statement& bind(int at, std::string_view text);
   // The text must live until the statement has run.
@@ -44,6 +44,7 @@ class Statement {
  private:
   void check(int code);
   sqlite3_stmt* handle_ = nullptr;
+  bool kept_ = false;  // by the connection, when this is done (statement_cache.h)
 };
 
 void run_sql(sqlite3* database, const std::string& sql);
@@ -52,7 +53,7 @@ void run_sql(sqlite3* database, const std::string& sql);
 class WriteTransaction {
  public:
   explicit WriteTransaction(sqlite3* database) : database_(database) {
-    run_sql(database_, "BEGIN IMMEDIATE");
+    Statement(database_, "BEGIN IMMEDIATE").run();
   }
   ~WriteTransaction() {
     if (database_ != nullptr && sqlite3_get_autocommit(database_) == 0)
@@ -60,7 +61,7 @@ class WriteTransaction {
   }
   WriteTransaction(const WriteTransaction&) = delete;
   void commit() {
-    run_sql(database_, "COMMIT");
+    Statement(database_, "COMMIT").run();
     database_ = nullptr;
   }
 

@@ -86,6 +86,7 @@ void flush(const std::string& path) {
 
 Store::~Store() {
   writers_.clear();
+  statements_.close();
   sqlite3_close_v2(database_);
   // Left as a sign that a clone was begun; what it holds is of no use.
   if (beside_) (void)!::truncate(beside(path_).c_str(), 0);
@@ -95,6 +96,7 @@ void Store::open_file(const std::string& file, int flags) {
   int code = sqlite3_open_v2(file.c_str(), &database_, flags, nullptr);
   if (code != SQLITE_OK) throw_sqlite(database_, code);
   sqlite3_busy_timeout(database_, busy_timeout_ms);
+  statements_.open(database_);
 }
 
 // Nothing is made beside a file before it is known to be ours.
@@ -160,6 +162,7 @@ void Store::publish() {
   if (!beside_) return;
   std::string file = beside(path_), directory = path_.substr(0, path_.find_last_of('/') + 1);
   writers_.clear();
+  statements_.close();
   // The header alone is changed by this; the WAL itself goes with the connection.
   run_sql(database_, "PRAGMA journal_mode=WAL;");
   int code = sqlite3_close(database_);

@@ -8,6 +8,7 @@
 
 #include "engine_lock.h"
 #include "row_writer.h"
+#include "statement_cache.h"
 
 namespace objectos {
 
@@ -179,6 +180,7 @@ class Store : public LocalDatabase {
   void build_beside(const std::string& path);
   void serve();
   sqlite3* database_ = nullptr;
+  StatementCache statements_;  // of database_
   std::string path_;
   bool on_disk_ = true;  // all that this object has committed
   bool beside_ = false;  // database_ is path_ + "-cloning"
@@ -197,12 +199,13 @@ class Applying {
  public:
   explicit Applying(Store& store) : store_(store) {
     store_.follow_indexes();
-    run_sql(store_.database(), "INSERT INTO _applying VALUES('engine'); DELETE FROM _replaced");
+    Statement(store_.database(), "INSERT INTO _applying VALUES('engine')").run();
+    Statement(store_.database(), "DELETE FROM _replaced").run();
   }
   void done() {
     store_.restore_indexes();
     store_.check_rebased();
-    run_sql(store_.database(), "DELETE FROM _applying");
+    Statement(store_.database(), "DELETE FROM _applying").run();
   }
 
  private:
