@@ -58,7 +58,8 @@ struct Timing {
   // unchanged memory; nothing is read from the disk.
   std::chrono::milliseconds watch_interval{100};
   // --- of the live loop (Options::live)
-  // From a local write to its push: what is written meanwhile goes with it.
+  // From one push of local writes to the next: what is written meanwhile goes with it. After a
+  // quiet moment a write is pushed at once.
   std::chrono::milliseconds live_push_delay{3};
   // Between two pulls where the server has nobody who sends notifications.
   std::chrono::milliseconds live_poll_interval{1'000};

@@ -95,7 +95,7 @@ bool SyncEngine::Impl::edits_are_due() {
       loop_file_ = open_beside();
       loop_seen_ = -1;
     }
-    const std::int64_t version = loop_file_->data_version();
+    const std::int64_t version = loop_looked_ = loop_file_->data_version();
     if (version != loop_seen_) oldest_edit_ = loop_file_->oldest_pending(edits_sent_for_);
     loop_seen_ = version;
     const auto written_us = parse_timestamp(oldest_edit_);

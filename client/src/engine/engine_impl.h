@@ -199,7 +199,8 @@ class SyncEngine::Impl {
   std::atomic<std::thread::id> loop_thread_{};
   // The loop's own: what it has seen of the queue.
   std::unique_ptr<LocalDatabase> loop_file_;
-  std::int64_t loop_seen_ = -1;      // the file's data version
+  std::int64_t loop_seen_ = -1;      // the file's data version, when it was asked for edits
+  std::int64_t loop_looked_ = -1;    // and at the last look; -1: it could not be looked at
   std::string oldest_edit_;          // when it was written
   std::int64_t edits_sent_for_ = 0;  // the newest edit when a sync began for the sake of edits
   LiveState live_state_;

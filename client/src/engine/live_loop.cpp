@@ -23,13 +23,8 @@ namespace {
 // keep coming there is one in a second.
 constexpr auto kAcknowledgeDelay = std::chrono::seconds(1);
 
-// Between two looks at a file that somebody is writing to.
-constexpr auto kLookPause = std::chrono::milliseconds(2);
-constexpr auto kLookPauseMax = std::chrono::milliseconds(1'000);
-// While somebody goes on writing.
-constexpr auto kLookPauseOfWrites = std::chrono::milliseconds(8);
-// For so long after the last write: a commit waits for the disk.
-constexpr auto kLooksLast = std::chrono::seconds(30);
+// A push is told to this device, too, which then pulls; if that word is lost, it pulls by itself.
+constexpr auto kOwnWordLast = std::chrono::milliseconds(20);
 
 using Time = std::optional<std::chrono::steady_clock::time_point>;
 
@@ -39,6 +34,22 @@ bool has_come(const Time& time, std::chrono::steady_clock::time_point now) {
 
 void set_earlier(Time& end, const Time& other) {
   if (other && (!end || *other < *end)) end = other;
+}
+
+// False: the time is over, or a signal came. The looks at a file are less than a millisecond apart.
+bool something_comes(pollfd* descriptors, nfds_t count, const Time& end) {
+  using std::chrono::nanoseconds;
+  const auto left =
+      end ? std::max(nanoseconds(*end - std::chrono::steady_clock::now()), nanoseconds::zero())
+          : nanoseconds(-1);
+#ifdef __linux__
+  const timespec wait{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+  return ::ppoll(descriptors, count, end ? &wait : nullptr, nullptr) > 0;
+#else
+  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  return ::poll(descriptors, count,
+                end ? static_cast<int>(std::min<std::int64_t>(whole, INT_MAX)) : -1) > 0;
+#endif
 }
 
 }  // namespace
@@ -64,12 +75,13 @@ void SyncEngine::Impl::set_live(Live live, const std::string& reason) {
 void SyncEngine::Impl::sync_live() {
   LiveState& state = live_state_;
   const Clock::time_point now = Clock::now();
-  const LiveWork work{state.commits, has_come(state.ask_at, now),
-                      has_come(state.acknowledge_at, now)};
-  state.commits = false;
+  const LiveWork work{state.edits, state.commits || has_come(state.pull_at, now),
+                      has_come(state.ask_at, now), has_come(state.acknowledge_at, now)};
+  state.edits = state.commits = false;
+  const bool done = !std::exchange(state.whole, false) && work_lightly(work);
   // What this device pushes is told to it, too, right after: that is no burst.
-  state.just_pulled = !std::exchange(state.whole, false) && work_lightly(work);
-  if (!state.just_pulled) {
+  state.just_pulled = done && !work.push;
+  if (!done) {
     // It may take long, and nobody wakes the watch meanwhile.
     watch_.only_when_woken(false);
     try {
@@ -79,6 +91,7 @@ void SyncEngine::Impl::sync_live() {
       throw;
     }
     watch_.only_when_woken(state.file.armed());
+    state.pull_at.reset();
     state.acknowledge_at.reset();
   }
   const Notifying notifying = [this] {
@@ -108,7 +121,14 @@ bool SyncEngine::Impl::work_lightly(const LiveWork& work) {
           try {
             if (work.ask)
               transport_->listen(database().state().client_id, options_.timing.live_silence);
+            if (work.push) {
+              if (!session.push_lightly()) return false;
+              const bool told = transport_->notifying().sent;
+              state.pull_at = Clock::now() + (told ? kOwnWordLast : Clock::duration::zero());
+              if (!state.acknowledge_at) state.acknowledge_at = Clock::now() + kAcknowledgeDelay;
+            }
             if (work.pull || work.ask) {
+              state.pull_at.reset();
               const SyncResult result = session.pull_committed();
               if (result.pulled > 0) {
                 note_conflicts(database());
@@ -192,44 +212,44 @@ void SyncEngine::Impl::watch_writes(Clock::time_point now) {
   watch_.only_when_woken(state.file.armed());
 }
 
-// A write is looked at when the push delay is over; until then nothing more of it is wanted. The
-// system tells of a write before its commit: who writes waits for the disk in between. So the loop
-// looks again, and again less and less often. It does not ask for the write lock to find out: a
-// program that does not wait for locks would fail.
+// A write is looked at at once, or, while writes follow one another, when the push delay is over.
+// The system tells of a write before its commit: who writes waits for the disk in between. So the
+// loop looks again, and again less and less often. It does not ask for the write lock to find out:
+// a program that does not wait for locks would fail.
 void SyncEngine::Impl::look_at_writes(Clock::time_point now) {
   LiveState& state = live_state_;
   if (!has_come(state.look_at, now)) return;
   state.look_at.reset();
-  if (state.file.take()) state.written(now, kLooksLast, kLookPauseOfWrites);
-  if (edits_are_due()) state.whole = true;
-  watch_.wake();
-  if (now < state.looks_end) {
-    state.look_pause = std::clamp<Clock::duration>(state.look_pause * 2, kLookPause, kLookPauseMax);
-    state.look_at = now + state.look_pause;
+  state.heard = false;
+  if (state.file.take()) state.written_again(now);
+  const std::int64_t before = std::exchange(loop_looked_, -1);
+  if (edits_are_due()) {
+    state.edits = true;
+    state.found_at = now;
   }
+  if (loop_looked_ != before || loop_looked_ < 0) watch_.wake();
+  if (now < state.looks_end)
+    state.look_at =
+        std::max(now + state.look_pause(now), state.found_at + options_.timing.live_push_delay);
   watch_writes(now);
 }
 
 void SyncEngine::Impl::wait_for_news(int socket, std::optional<Clock::time_point> end) {
   LiveState& state = live_state_;
   set_earlier(end, state.look_at);
-  int timeout_ms = -1;
-  if (end) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end - Clock::now()).count();
-    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
-  }
   pollfd descriptors[] = {
       {wake_signal_.descriptor(), POLLIN, 0},
       {socket, POLLIN, 0},
-      // A write that is about to be looked at wakes nobody.
-      {state.looks_soon() ? -1 : state.file.descriptor(), POLLIN, 0},
+      // Until the next look there is nothing more to hear of writes.
+      {state.heard ? -1 : state.file.descriptor(), POLLIN, 0},
   };
-  if (::poll(descriptors, 3, timeout_ms) <= 0) return;
+  if (!something_comes(descriptors, 3, end)) return;
   if (descriptors[2].revents != 0 && state.file.take()) {
     watch_.wake();
     const Clock::time_point now = Clock::now();
-    state.written(now, kLooksLast, {});
-    state.look_at = now + options_.timing.live_push_delay;
+    state.written(now);
+    state.heard = true;
+    state.look_at = std::max(now, state.found_at + options_.timing.live_push_delay);
   }
 }
 
@@ -256,8 +276,9 @@ void SyncEngine::Impl::wait_live(std::int64_t retry_ms) {
     look_at_writes(now);
     std::optional<Clock::time_point> end = retry_at;
     if (!retry_at) {
-      if (state.whole) end = now;
+      if (state.whole || state.edits) end = now;
       if (state.commits) set_earlier(end, state.pacer.next());
+      set_earlier(end, state.pull_at);
       set_earlier(end, state.ask_at);
       set_earlier(end, state.acknowledge_at);
     }

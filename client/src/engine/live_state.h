@@ -12,6 +12,7 @@ namespace objectos {
 
 // What is to be done, on a connection that is live.
 struct LiveWork {
+  bool push = false;
   bool pull = false;
   bool ask = false;  // again, who sends notifications
   bool acknowledge = false;
@@ -25,30 +26,48 @@ struct LiveState {
   // At the loop's begin, and when the connection is not what it was.
   void begin_anew() {
     whole = true;
-    commits = just_pulled = false;
+    edits = commits = just_pulled = false;
+    pull_at.reset();
     ask_at.reset();
     acknowledge_at.reset();
   }
 
-  // Somebody has written: the file is looked at for so long, at first with pauses of at most this.
-  void written(Clock::time_point now, Clock::duration looks, Clock::duration pause_max) {
-    looks_end = now + looks;
-    look_pause = std::min(look_pause, pause_max);
+  // Somebody has written: the file is looked at from then on, less and less often.
+  void written(Clock::time_point now) {
+    looks_end = now + kLooksLast;
+    looks_from = now;
   }
-  bool looks_soon() const {
-    return look_at && *look_at < Clock::now() + std::chrono::milliseconds(20);
+  // And goes on writing.
+  void written_again(Clock::time_point now) {
+    looks_end = now + kLooksLast;
+    looks_from = std::max(looks_from, now - kLooksOfWrites);
+  }
+  // Soon at first: a small commit waits for the disk half a millisecond.
+  Clock::duration look_pause(Clock::time_point now) const {
+    return std::clamp<Clock::duration>((now - looks_from) / 3, kLookPause, kLookPauseMax);
   }
 
   PullPacer pacer;
   FileSignal file;
   bool whole = true;     // a whole sync is wanted: push, pull, acknowledge
+  bool edits = false;    // some are to be pushed
   bool commits = false;  // the server told of some
   bool just_pulled = false;
-  Time look_at;  // at the file, for edits to send
-  Clock::duration look_pause{};
-  Clock::time_point looks_end{};  // of looks after a write
-  Time ask_at;                    // while it polls
-  Time acknowledge_at;            // what was pulled
+  Time look_at;                                 // at the file, for edits to send
+  bool heard = false;                           // of a write since the last look
+  Clock::time_point looks_from{}, looks_end{};  // of looks after a write
+  Clock::time_point found_at{};                 // edits, the last time
+  Time pull_at;                                 // what was pushed
+  Time ask_at;                                  // while it polls
+  Time acknowledge_at;                          // what was pulled
+
+ private:
+  // Between two looks at a file that somebody is writing to.
+  static constexpr Clock::duration kLookPause = std::chrono::microseconds(250);
+  static constexpr Clock::duration kLookPauseMax = std::chrono::seconds(1);
+  static constexpr Clock::duration kLooksOfWrites = std::chrono::milliseconds(24);
+  // For so long after the last write: a commit waits for the disk.
+  static constexpr Clock::duration kLooksLast = std::chrono::seconds(30);
 };
 
 }  // namespace objectos

@@ -128,8 +128,13 @@ void SyncSession::request_push(const std::vector<QueuedMutation>& batch) {
 }
 
 std::vector<StoredVerdict> SyncSession::receive_push(const std::vector<QueuedMutation>& batch) {
-  auto rows = transport_.receive_push();
+  const auto rows = transport_.receive_push();
   fault_point("push_answered");
+  return verdicts_of(rows, batch);
+}
+
+std::vector<StoredVerdict> SyncSession::verdicts_of(const std::vector<VerdictRow>& rows,
+                                                    const std::vector<QueuedMutation>& batch) {
   std::unordered_set<std::string_view> sent;
   for (const QueuedMutation& mutation : batch) sent.insert(mutation.id);
   std::vector<StoredVerdict> verdicts;

@@ -5,6 +5,7 @@
 #include "engine/answers.h"
 #include "engine/public_forms.h"
 #include "engine/replica_verifier.h"
+#include "engine/unhurried.h"
 #include "fault_point.h"
 #include "objectos/error.h"
 #include "protocol/json.h"
@@ -40,14 +41,14 @@ PulledView stored_form(const PullRow& row) {
   return stored;
 }
 
+}  // namespace
+
 std::string schema_fingerprint(const std::string& schema) {
   if (schema.empty()) return "";
   const Json json = parse_json(schema);
   const Json* fingerprint = json.find("fingerprint");
   return fingerprint == nullptr ? "" : fingerprint->text();
 }
-
-}  // namespace
 
 StoredVerdict stored_form(const VerdictRow& row) {
   StoredVerdict stored;
@@ -107,16 +108,6 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
 }
 
 SyncResult SyncSession::pull_committed() {
-  struct Unhurried {
-    LocalDatabase& database;
-    explicit Unhurried(LocalDatabase& of) : database(of) { of.wait_for_disk(false); }
-    ~Unhurried() {
-      try {
-        database.wait_for_disk(true);
-      } catch (const StoreError&) {  // it cannot fail on an open file
-      }
-    }
-  };
   const Unhurried unhurried(database_);
   SyncResult result;
   expects_one_page_ = true;

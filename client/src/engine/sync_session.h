@@ -78,6 +78,10 @@ class SyncSession {
   // and no ack. The file shows it at once and has it on the disk with the next acknowledge(). On
   // class resync it takes a run().
   SyncResult pull_committed();
+  // Live: what is queued, in one round trip with the greeting; no pull and no ack. The verdicts are
+  // on the disk with the next acknowledge(): until then they can be asked for again. False: it
+  // takes a run(), which sends what was frozen here.
+  bool push_lightly();
   // Tells the server how far the file is, so that it can forget what is behind.
   void acknowledge();
   // The end of a clone: the objects that the snapshot left out, by a round, then ack.
@@ -102,6 +106,9 @@ class SyncSession {
     std::vector<StoredVerdict> verdicts;
   };
   std::vector<StoredVerdict> receive_push(const std::vector<QueuedMutation>& batch);
+  // One of each mutation, or an error.
+  static std::vector<StoredVerdict> verdicts_of(const std::vector<VerdictRow>& rows,
+                                                const std::vector<QueuedMutation>& batch);
   void settle(Judged& judged, SyncResult& result);
   void pull(SyncResult& result);
   void pull_round(SyncResult& result);
@@ -146,6 +153,8 @@ void renew_leases(Transport& transport, LocalDatabase& database, std::int64_t bl
                   SessionEvents& events);
 
 StoredVerdict stored_form(const VerdictRow& row);
+// Of what sync_schema() says, as text or as the file has it; empty: there is none.
+std::string schema_fingerprint(const std::string& schema);
 RejectedMutation public_form(const Rejection& rejection);
 
 // What sync_ack() is told: how far this file is.

@@ -124,6 +124,15 @@ class Transport {
   // The two halves of a push; the server works in between.
   virtual void request_push(const std::string& client_id, const std::string& mutations_json) = 0;
   virtual std::vector<VerdictRow> receive_push() = 0;
+  // hello() and a push in one round trip: the server judges the mutations only if its greeting says
+  // what is expected. No verdicts: it says something else, and nothing was pushed.
+  struct GreetedPush {
+    std::string client_id;
+    std::int64_t high_water = 0;
+    std::string epoch, schema;  // schema: the fingerprint
+    std::string mutations_json;
+  };
+  virtual std::vector<VerdictRow> push_greeted(const GreetedPush& push) = 0;
   // The two halves of an acknowledgement; the server works in between.
   virtual void request_ack(const std::string& ack_json) = 0;
   virtual void receive_ack() = 0;
