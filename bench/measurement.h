@@ -70,5 +70,6 @@ Suite enable_suite();
 Suite text_replay_suite();
 Suite text_branches_suite();
 Suite text_small_suite();
+Suite text_push_suite();
 
 }  // namespace bench

@@ -16,7 +16,6 @@
 #include "pg_ext/push_origin.h"
 #include "pg_ext/shape.h"
 #include "pg_ext/text_capture.h"
-#include "protocol/operational_transform.h"
 
 #include "pg_ext/pg.h"
 
@@ -105,8 +104,9 @@ class Capture {
                       bool others_null) const;
   using Texts = std::vector<std::optional<std::string>>;  // by column that merges text
   Texts texts_of(const TransitionReader& row) const;
-  void note_texts(const Texts& before, const TransitionReader& after, PushedMutation* mutation);
-  void write_links(PushedMutation& mutation, const std::string& record_id, Texts& texts);
+  void note_texts(const TransitionReader& before, const TransitionReader& after,
+                  PushedMutation* mutation);
+  void write_links(PushedMutation& mutation, const std::string& record_id);
   void write(LogRow& row, const std::string& record_id, std::int64_t version,
              const TransitionReader* after);
   std::string seal(std::int64_t client_sequence, const LogRow& row) const;
@@ -269,31 +269,27 @@ Capture::Texts Capture::texts_of(const TransitionReader& row) const {
 }
 
 // Of changed texts the log holds operations.
-void Capture::note_texts(const Texts& before, const TransitionReader& after,
+void Capture::note_texts(const TransitionReader& old_row, const TransitionReader& after,
                          PushedMutation* mutation) {
-  const Texts now = texts_of(after);
+  const Texts before = texts_of(old_row), now = texts_of(after);
   for (std::size_t i = 0; i < now.size(); ++i) {
     const std::size_t column = texts_.texts()[i];
     if (wanted_[column] == 0) continue;
-    wanted_[column] = before[i] != now[i];
+    wanted_[column] = !texts_.left_alone(column, now[i], mutation);
     if (wanted_[column] != 0) texts_.change(column, before[i], now[i], mutation);
   }
 }
 
-// Edits of texts that came before the mutation: each has its own row of the log. `texts` are the
-// row's before them, and then after them.
-void Capture::write_links(PushedMutation& mutation, const std::string& record_id, Texts& texts) {
+// Edits of texts that came before the mutation: each has its own row of the log.
+void Capture::write_links(PushedMutation& mutation, const std::string& record_id) {
   const std::vector<char> wanted = wanted_;
   for (PushedLink& link : mutation.links) {
     log_.make_room();
     std::fill(wanted_.begin(), wanted_.end(), char{0});
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      const std::size_t column = texts_.texts()[i];
+    for (const std::size_t column : texts_.texts()) {
       const auto edit = link.texts->find(columns_[column]->name);
-      if (edit == link.texts->end() || edit->second.changes_nothing()) continue;
-      const std::string before = texts[i].value_or("");
-      texts[i] = ot::apply(before, edit->second);
-      texts_.change(column, before, edit->second);
+      if (edit == link.texts->end() || edit->second.operation.changes_nothing()) continue;
+      texts_.change(column, edit->second);
       wanted_[column] = 1;
     }
     LogRow row;
@@ -314,6 +310,11 @@ void Capture::write_links(PushedMutation& mutation, const std::string& record_id
                 scope_->client_id);
   }
   wanted_ = wanted;
+  // What they and the mutation did may come to nothing in the row; its operation counts all the
+  // same.
+  for (const std::size_t column : texts_.texts()) {
+    if (mutation.texts->contains(columns_[column]->name)) wanted_[column] = 1;
+  }
 }
 
 // `replaces`: the row was there before, as nobody knows.
@@ -353,10 +354,9 @@ void Capture::update(const TransitionReader& before, const TransitionReader& aft
   const std::string id = record_id(after);
   if (texts_.has_texts()) {
     PushedMutation* const mutation = pushed(id);
-    Texts texts = texts_of(before);
-    if (mutation != nullptr && !mutation->links.empty()) write_links(*mutation, id, texts);
+    if (mutation != nullptr && !mutation->links.empty()) write_links(*mutation, id);
     log_.make_room();
-    note_texts(texts, after, mutation);
+    note_texts(before, after, mutation);
   }
   LogRow row;
   row.operation = "update";

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "pg_ext/catalog.h"
+#include "pg_ext/push_origin.h"
 #include "protocol/conflict_detector.h"
 #include "protocol/json.h"
 #include "protocol/messages.h"
 #include "protocol/object_rules.h"
 #include "protocol/text_edit.h"
 #include "protocol/text_history.h"
+#include "protocol/text_rope.h"
 
 namespace objectos::server {
 
@@ -41,10 +43,9 @@ struct Chain {
 struct TextChain {
   std::int64_t revision = 0;  // of the text that the first of them was made of
   TextCommit commit;
-  std::optional<std::string> text = {};  // as the last of them leaves it; none: as the row has it
-  bool is_null = false;                  // the field
-  // The field's value, in its canonical JSON form. Only where `text` is known.
-  std::string value() const { return is_null ? "null" : json_string(*text); }
+  // As the last of them leaves it; none: as the row has it.
+  std::shared_ptr<TextRope> text = {};
+  bool is_null = false;  // the field
 };
 
 // A record as far as the push knows it: first as loaded, then as its own mutations leave it.
@@ -76,16 +77,16 @@ struct PushItem {
   const PushEntry* entry = nullptr;
   std::string fingerprint;  // 32 bytes
   const PushObject* object = nullptr;
-  std::size_t record = 0;                          // index into the push's records
-  Edit edit;                                       // values in canonical JSON form
-  std::map<std::string, PushedTextEdit> texts;     // of `edit.data`: these fields' edits
-  std::optional<Edit> merged;                      // `edit` with texts merged; none: it has none
-  std::map<std::string, TextOperation> committed;  // of texts, as the merged edit writes them
-  bool is_carried = false;                         // over others' edits of a text
-  bool takes_present_as_base = false;  // sync_resolve: written over whatever stands there
-  std::optional<Verdict> verdict;      // set when judged
-  std::string seal;                    // of its log row, if it came signed: 32 bytes
-  std::vector<std::size_t> twins;      // later entries of the push with the same id and bytes
+  std::size_t record = 0;                       // index into the push's records
+  Edit edit;                                    // values in canonical JSON form
+  std::map<std::string, PushedTextEdit> texts;  // of `edit.data`: these fields' edits
+  std::optional<Edit> merged;                   // `edit` with texts merged; none: it has none
+  CommittedTexts committed;                     // of texts, as the merged edit writes them
+  bool is_carried = false;                      // over others' edits of a text
+  bool takes_present_as_base = false;           // sync_resolve: written over whatever stands there
+  std::optional<Verdict> verdict;               // set when judged
+  std::string seal;                             // of its log row, if it came signed: 32 bytes
+  std::vector<std::size_t> twins;  // later entries of the push with the same id and bytes
 };
 
 // What is written to the tables of ours once the mutations stand.

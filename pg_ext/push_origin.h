@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -21,12 +22,20 @@
 
 namespace objectos::server {
 
+// What is committed of an edit of a text.
+struct CommittedText {
+  TextOperation operation;
+  TextOperation inverse;                     // takes it back
+  std::shared_ptr<const std::string> after;  // the text that it leaves; none: others follow at once
+};
+using CommittedTexts = std::map<std::string, CommittedText, std::less<>>;
+
 // Edits of a record's texts that are written with the mutation after them, and logged before it.
 struct PushedLink {
   std::string mutation_id;  // uuid text
   std::optional<std::int64_t> client_sequence;
-  const std::map<std::string, TextOperation>* texts = nullptr;  // lives as long as the scope
-  std::int64_t version = 0;  // drawn for it, below that of the row
+  const CommittedTexts* texts = nullptr;  // lives as long as the scope
+  std::int64_t version = 0;               // drawn for it, below that of the row
 
   // Filled by capture, if it was captured with its mutation:
   std::int64_t sequence = 0;
@@ -40,7 +49,7 @@ struct PushedMutation {
   std::string operation;              // "insert", "update", "delete"
   const FieldValues* sent = nullptr;  // what the client sent, canonical; lives as long as the scope
   // Of texts: what is committed, made of the row's text. Lives as long, too.
-  const std::map<std::string, TextOperation>* texts = nullptr;
+  const CommittedTexts* texts = nullptr;
   std::vector<PushedLink> links = {};  // before it, in order
 
   // Filled by capture:

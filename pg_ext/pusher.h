@@ -61,7 +61,7 @@ class Pusher {
   struct Link;
   struct Decided;
   bool may_join(const PushItem& item) const;
-  void write_merged(const PushItem& item, Decision& decision) const;
+  void write_merged(PushItem& item, Decision& decision) const;
   Write write_of(Decided& decided);
   void settle_links(Decided& decided, const Applied& applied);
   void judge_again(Spi& spi, std::size_t index);

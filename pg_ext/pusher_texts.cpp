@@ -87,14 +87,17 @@ void Pusher::stop_before(std::size_t index) {
   }
 }
 
-// What operations made of texts.
-void Pusher::write_merged(const PushItem& item, Decision& decision) const {
+// What operations made of texts, up to this one.
+void Pusher::write_merged(PushItem& item, Decision& decision) const {
   const RecordState& record = records_[item.record];
   for (const auto& [field, edit] : item.texts) {
     const auto chain = record.texts.find(field);
     if (chain == record.texts.end() || !chain->second.text) continue;
     const auto written = decision.write.find(field);
-    if (written != decision.write.end()) written->second = chain->second.value();
+    if (written == decision.write.end()) continue;
+    auto text = std::make_shared<const std::string>(chain->second.text->text());
+    written->second = chain->second.is_null ? "null" : json_string(*text);
+    item.committed.at(field).after = std::move(text);
   }
 }
 
@@ -110,6 +113,7 @@ bool Pusher::may_join(const PushItem& item) const {
   for (const auto& [field, edit] : item.texts) {
     const auto chain = record.texts.find(field);
     if (chain == record.texts.end() || chain->second.revision != edit.revision) return false;
+    if (!first.texts.contains(field)) return false;
     const auto stands = record.server.values.find(field);
     if (stands == record.server.values.end() || stands->second == "null") return false;
   }
@@ -127,16 +131,17 @@ bool changes_texts(const PushItem& item) {
 
 // The last link that changes something is the statement's; those before it are logged with it.
 Write Pusher::write_of(Decided& decided) {
-  const PushItem& first = items_[decided.links.front().index];
-  Write write{&first, &records_[first.record], &decided.decision, {}};
+  PushItem* last = &items_[decided.links.front().index];
+  Write write{last, &records_[last->record], &decided.decision, {}};
   if (decided.links.size() == 1) return write;
-  write_merged(first, decided.decision);
   for (std::size_t i = 1; i < decided.links.size(); ++i) {
-    const PushItem& link = items_[decided.links[i].index];
+    PushItem& link = items_[decided.links[i].index];
     if (!changes_texts(link)) continue;
-    write.links.push_back(write.item);
-    write.item = &link;
+    write.links.push_back(last);
+    last = &link;
   }
+  write_merged(*last, decided.decision);
+  write.item = last;
   return write;
 }
 
@@ -166,8 +171,7 @@ void Pusher::settle_links(Decided& decided, const Applied& applied) {
     take_outcome(link, decision, outcome);
   }
   if (decided.links.size() == 1) return;
-  for (const auto& [field, edit] : first.texts)
-    record.server.values[field] = record.texts.at(field).value();
+  for (const auto& [field, value] : decided.decision.write) record.server.values[field] = value;
 }
 
 }  // namespace objectos::server

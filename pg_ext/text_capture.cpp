@@ -1,5 +1,7 @@
 #include "pg_ext/text_capture.h"
 
+#include <utility>
+
 #include "protocol/errors.h"
 #include "protocol/limits.h"
 #include "protocol/operational_transform.h"
@@ -11,21 +13,29 @@ namespace objectos::server {
 
 namespace {
 
-// What was committed. A trigger may have made another text of what the mutation wrote: that belongs
-// to it.
-TextOperation operation_of(const std::string& before, const std::string& after,
-                           const TextOperation* pushed, bool& moved) {
-  if (pushed == nullptr) return ot::diff(before, after);
-  const std::string written = ot::apply(before, *pushed);
-  if (written == after) return *pushed;
+// What was committed, and what takes it back. A trigger may have made another text of what the
+// mutation wrote: that belongs to it.
+std::pair<TextOperation, TextOperation> operations_of(const std::string& before,
+                                                      const std::string& after,
+                                                      const CommittedText* pushed, bool& moved) {
+  if (pushed != nullptr && *pushed->after == after) return {pushed->operation, pushed->inverse};
   moved = true;
-  return ot::compose(*pushed, ot::diff(written, after));
+  if (pushed == nullptr) {
+    TextOperation operation = ot::diff(before, after);
+    TextOperation inverse = ot::invert(operation, before);
+    return {std::move(operation), std::move(inverse)};
+  }
+  // `before` may be the text before others of its push.
+  const std::string base = ot::apply(*pushed->after, pushed->inverse);
+  TextOperation operation = ot::compose(pushed->operation, ot::diff(*pushed->after, after));
+  TextOperation inverse = ot::invert(operation, base);
+  return {std::move(operation), std::move(inverse)};
 }
 
-const TextOperation* pushed_operation(const PushedMutation* mutation, const std::string& field) {
+const CommittedText* committed_text(const PushedMutation* mutation, const std::string& field) {
   if (mutation == nullptr || mutation->texts == nullptr) return nullptr;
   const auto found = mutation->texts->find(field);
-  return found == mutation->texts->end() ? nullptr : &found->second;
+  return found == mutation->texts->end() || !found->second.after ? nullptr : &found->second;
 }
 
 }  // namespace
@@ -50,20 +60,17 @@ void TextCapture::change(std::size_t column, const std::optional<std::string>& b
                          const std::optional<std::string>& after, PushedMutation* mutation) {
   changes_.push_back({column, {}});
   if (!before) return;
-  const TextOperation* const pushed = pushed_operation(mutation, columns_[column]->name);
+  const CommittedText* const pushed = committed_text(mutation, columns_[column]->name);
   bool moved = false;
   try {
     const std::string& now = after ? *after : std::string();
-    const TextOperation operation = operation_of(*before, now, pushed, moved);
-    if (operation.components().size() > limits::text_components_max) {
-      if (pushed != nullptr) mutation->texts_moved = true;
-      return;
-    }
-    std::string taken_back = write_text_operation(ot::invert(operation, *before));
-    changes_.back().operation = write_text_operation(operation);
-    if (after) {
-      data_[column] = changes_.back().operation;
-      original_[column] = std::move(taken_back);
+    const auto [operation, inverse] = operations_of(*before, now, pushed, moved);
+    if (operation.components().size() <= limits::text_components_max) {
+      changes_.back().operation = write_text_operation(operation);
+      if (after) {
+        data_[column] = changes_.back().operation;
+        original_[column] = write_text_operation(inverse);
+      }
     }
   } catch (const ProtocolError&) {
     moved = true;
@@ -71,11 +78,16 @@ void TextCapture::change(std::size_t column, const std::optional<std::string>& b
   if (moved && pushed != nullptr) mutation->texts_moved = true;
 }
 
-void TextCapture::change(std::size_t column, const std::string& before,
-                         const TextOperation& operation) {
-  original_[column] = write_text_operation(ot::invert(operation, before));
-  data_[column] = write_text_operation(operation);
+void TextCapture::change(std::size_t column, const CommittedText& edit) {
+  original_[column] = write_text_operation(edit.inverse);
+  data_[column] = write_text_operation(edit.operation);
   changes_.push_back({column, data_[column]});
+}
+
+bool TextCapture::left_alone(std::size_t column, const std::optional<std::string>& after,
+                             const PushedMutation* mutation) const {
+  const CommittedText* const pushed = committed_text(mutation, columns_[column]->name);
+  return pushed != nullptr && pushed->operation.changes_nothing() && after == *pushed->after;
 }
 
 void TextCapture::replace_all() {

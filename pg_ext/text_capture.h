@@ -27,8 +27,11 @@ class TextCapture {
   // SQL). A text that was NULL, or that no operation of ours leads to, is a new beginning.
   void change(std::size_t column, const std::optional<std::string>& before,
               const std::optional<std::string>& after, PushedMutation* mutation);
-  // An edit that changed the text of a column.
-  void change(std::size_t column, const std::string& before, const TextOperation& operation);
+  // An edit that changed the text of a column, and is followed by others in the same row.
+  void change(std::size_t column, const CommittedText& edit);
+  // Whether the mutation's edit did nothing to the column's text, which stands as it left it.
+  bool left_alone(std::size_t column, const std::optional<std::string>& after,
+                  const PushedMutation* mutation) const;
   // The row is another one, whatever its texts were.
   void replace_all();
 

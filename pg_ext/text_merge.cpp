@@ -71,17 +71,19 @@ void merge_edit(const std::string& client_id, std::vector<PushItem>& items, std:
   TextChain& chain = chain_of(client_id, items, index, record, field, sent.revision);
   if (chain.commit.needs_pull()) throw PullFirst{index};
   if (!chain.text) {
-    chain.text = text_of(present);
+    chain.text = std::make_shared<TextRope>(text_of(present));
     chain.is_null = present == "null";
   }
   const bool current = chain.commit.is_current();
   TextOperation operation = chain.commit.commit(sent.operation);
-  std::string text = ot::apply(*chain.text, operation);
-  const bool is_null = text.empty() && (sent.to_null || chain.is_null);
-  item.merged->merged[field] = text != *chain.text || is_null != chain.is_null;
-  chain.text = std::move(text);
+  const bool replaces = !operation.changes_nothing() && operation.length_change() == 0;
+  const std::string before = replaces ? chain.text->text() : std::string();
+  TextOperation inverse = chain.text->apply_invertibly(operation);
+  const bool is_null = chain.text->size() == 0 && (sent.to_null || chain.is_null);
+  const bool changes = replaces ? before != chain.text->text() : !operation.changes_nothing();
+  item.merged->merged[field] = changes || is_null != chain.is_null;
   chain.is_null = is_null;
-  item.committed[field] = std::move(operation);
+  item.committed[field] = {std::move(operation), std::move(inverse), nullptr};
   item.is_carried |= !current;
 }
 
@@ -101,7 +103,9 @@ void merge_values(const std::string& client_id, PushItem& item, const std::strin
   std::string& merged = item.merged->data[field];
   merged = is_null ? "null" : json_string(text);
   item.merged->merged[field] = merged != present;
-  item.committed[field] = std::move(operation);
+  TextOperation inverse = ot::invert(operation, now);
+  item.committed[field] = {std::move(operation), std::move(inverse),
+                           std::make_shared<const std::string>(text)};
 }
 
 // The value that the edit meets; none: it meets nothing that could be merged.

@@ -24,9 +24,11 @@ std::size_t piece_length(std::string_view text) {
 }
 
 [[noreturn]] void refuse(std::size_t end, std::size_t size) {
-  throw ProtocolError(ErrorCode::invalid_mutation, "the edit reaches beyond the end of the text",
-                      "It reaches to " + std::to_string(end) + ", the text has " +
-                          std::to_string(size) + " characters.");
+  throw ProtocolError(ErrorCode::invalid_mutation,
+                      "the text operation reaches beyond the end of the text",
+                      "It is for a text of at least " + std::to_string(end) +
+                          " characters; this one has " + std::to_string(size) + ".",
+                      "It was made of another text, or of another revision of this one.");
 }
 
 }  // namespace
@@ -210,6 +212,42 @@ void TextRope::erase(std::size_t position, std::size_t points) {
     erase_within(position, part);
     points -= part;
   }
+}
+
+std::string TextRope::part(std::size_t position, std::size_t points) {
+  if (position > points_ || points > points_ - position) refuse(position + points, points_);
+  std::string text;
+  while (points > 0) {
+    seek(position, true);
+    const Group& group = *groups_[place_.group];
+    const std::size_t at = position - place_.before;
+    const std::size_t taken = std::min(points, group.lengths[place_.leaf] - at);
+    const std::string_view leaf = group.leaves[place_.leaf]->view();
+    const std::size_t from = points_offset(leaf, at).bytes;
+    text += leaf.substr(from, points_offset(leaf.substr(from), taken).bytes);
+    position += taken;
+    points -= taken;
+  }
+  return text;
+}
+
+TextOperation TextRope::apply_invertibly(const TextOperation& operation) {
+  if (operation.base_points() > points_) refuse(operation.base_points(), points_);
+  TextOperationBuilder inverse;
+  std::size_t position = 0;  // in the text as it was
+  for (const TextComponent& one : operation.components()) {
+    if (one.is_insert()) {
+      inverse.erase(one.length());
+      continue;
+    }
+    if (one.is_keep())
+      inverse.keep(one.length());
+    else
+      inverse.insert_valid(part(position, one.length()), one.length());
+    position += one.length();
+  }
+  apply(operation);
+  return inverse.build();
 }
 
 void TextRope::apply(const TextOperation& operation) {

@@ -36,6 +36,10 @@ class TextRope {
   void insert(std::size_t position, std::string_view text);
   void erase(std::size_t position, std::size_t points);
   void apply(const TextOperation& operation);
+  // The same; returns what takes it back.
+  TextOperation apply_invertibly(const TextOperation& operation);
+  // So many code points from `position` on; throws as erase() does.
+  std::string part(std::size_t position, std::size_t points);
 
  private:
   struct Leaf;

@@ -83,3 +83,26 @@ TEST_CASE("a rope refuses what reaches beyond it and what is no text, and stays 
   moved.insert(3, "!");
   CHECK(moved.text() == "ß\U0001F600c!");
 }
+
+TEST_CASE("a rope takes an operation back as the algebra does, and gives any part of its text") {
+  std::uint32_t seed = text_seed();
+  MESSAGE("first seed " << seed);
+  for (std::uint32_t i = text_cases(300); i > 0; --i, ++seed) {
+    CAPTURE(seed);
+    TextDice dice(seed);
+    std::string text = dice.text(3'000);
+    TextRope rope(text);
+    for (int edits = 0; edits < 10; ++edits) {
+      const TextOperation operation = dice.operation(text);
+      const TextOperation inverse = rope.apply_invertibly(operation);
+      REQUIRE(inverse == ot::invert(operation, text));
+      text = ot::apply(text, operation);
+      REQUIRE(rope.text() == text);
+      const std::size_t from = dice.below(static_cast<std::uint32_t>(rope.size()) + 1);
+      const std::size_t points = dice.below(static_cast<std::uint32_t>(rope.size() - from) + 1);
+      const PointsOffset begin = points_offset(text, from);
+      const PointsOffset end = points_offset(std::string_view(text).substr(begin.bytes), points);
+      REQUIRE(rope.part(from, points) == text.substr(begin.bytes, end.bytes));
+    }
+  }
+}

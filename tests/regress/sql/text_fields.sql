@@ -78,6 +78,13 @@ SELECT * FROM pushed('text-d', edit(14, 1, 'whole', '[-3]', 5), edit(15, 1, 'who
 SELECT * FROM pushed('text-d', edit(14, 1, 'whole', '[-3]', 5), edit(15, 1, 'whole', '["x"]', 6), edit(16, 1, 'whole', '[1, "y"]', 7));
 SELECT body FROM papers WHERE id = 1;
 
+-- edits that come to nothing together are answered, and not logged
+SELECT remember('whole', 1);
+SELECT n, status, duplicate FROM pushed('text-o', edit(140, 1, 'whole', '["+"]', 1), edit(141, 1, 'whole', '[-1]', 2));
+SELECT n, status, duplicate FROM pushed('text-o', edit(140, 1, 'whole', '["+"]', 1), edit(141, 1, 'whole', '[-1]', 2), edit(142, 1, 'whole', '[2, "z"]', 3));
+SELECT body FROM papers WHERE id = 1;
+SELECT client_sequence, data FROM objectos_sync.mutations WHERE client_id = 'text-o' ORDER BY sequence;
+
 -- refused by name, and nothing is done: beyond the end, from the future, malformed
 SELECT remember('now', 1);
 SELECT * FROM pushed('text-e', edit(20, 1, 'now', '[9, "x"]', 1));
