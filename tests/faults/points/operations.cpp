@@ -23,6 +23,7 @@ CREATE TABLE children (id int PRIMARY KEY, note text REFERENCES notes ON DELETE 
 CREATE TABLE numbered (id serial PRIMARY KEY, v text);
 CREATE TABLE later (id int PRIMARY KEY, v text);
 CREATE TABLE mixed (id int PRIMARY KEY, v text);
+CREATE TABLE papers (id int PRIMARY KEY, body text);
 CREATE FUNCTION joined(base jsonb, client jsonb, server jsonb, context jsonb) RETURNS jsonb
   LANGUAGE sql AS $$ SELECT to_jsonb(coalesce(client #>> '{}', '') ||
     coalesce(server #>> '{}', '')) $$;
@@ -36,6 +37,7 @@ SELECT sync_enable('parts', 'client_wins');
 SELECT sync_enable('own');
 SELECT sync_enable('children', deletes => 'update_wins');
 SELECT sync_enable('mixed', 'function:public.joined');
+SELECT sync_enable('papers', fields => '{"body": "text"}');
 CREATE ROLE device LOGIN;
 SELECT sync_grant('device');
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO device;
@@ -49,6 +51,9 @@ INSERT INTO parts VALUES (1, '2010-05-05', '{"a": [1, 2]}'), (2, '2030-05-05', '
 INSERT INTO own VALUES (1, 'device', 'mine'), (2, 'postgres', 'not mine');
 INSERT INTO children VALUES (1, 'a'), (2, 'c');
 INSERT INTO mixed VALUES (1, 'server');
+INSERT INTO papers VALUES (1, 'the text'), (2, NULL), (3, repeat('long ', 5000));
+CREATE TABLE editions AS SELECT id, _version AS version FROM papers;
+GRANT SELECT ON editions TO device;
 INSERT INTO later VALUES (1, 'x');
 
 CREATE FUNCTION uid(n int) RETURNS text LANGUAGE sql AS
@@ -71,7 +76,7 @@ CREATE FUNCTION digest_query(exact boolean) RETURNS text LANGUAGE sql AS $f$
       WHEN n.nspname = 'public' THEN '(to_jsonb(t) - ''{_version,_modified_at}''::text[])::text'
       ELSE '(to_jsonb(t) - ''{sequence,xid,id,timestamp,version,conflict_id,opened_at,
         resolved_at,last_seen,checkpoint,server_version,client_version,reshaped_at,
-        rekeyed_at,renames,enabled_at,batch_end,detail,value_hash,
+        rekeyed_at,renames,enabled_at,batch_end,detail,value_hash,revision,texts_from,
         pruned_at,high_water,forgotten_at}''::text[]
         #- ''{data,conflict_id}'')::text' END, c.oid::regclass), ' UNION ALL '
       ORDER BY n.nspname, c.relname)
@@ -98,6 +103,7 @@ UPDATE notes SET body = 'theirs now' WHERE id = 'b';
 UPDATE cards SET front = 'server front', back = 'server back';
 UPDATE counts SET hits = hits + 5, tags = tags || '{z}';
 UPDATE mixed SET v = 'server 2';
+UPDATE papers SET body = 'All ' || body WHERE id <> 2;
 DELETE FROM notes WHERE id = 'c';
 UPDATE parts SET day = '2031-01-01' WHERE id = 1;
 SET ROLE device;
@@ -154,6 +160,12 @@ std::vector<Operation> operations(Session& session) {
     m(38, 'notes', 'a', 'insert', '{"id": "a"}'),
     m(39, 'own', '2', 'update', '{"v": "stolen"}', '{}', 1),
     m(40, 'pairs', 'no key', 'delete', NULL)))sql");
+  const std::string texts = session.must(R"sql(
+    WITH t AS (SELECT n, id, op, version FROM (VALUES (51, 1, '[3,"x"]'), (52, 1, '[4,"y"]'), (53, 1, '[4,-1,2,"zß"]'),
+      (54, 2, '["first"]'), (55, 3, '[30000,"x"]'), (56, 3, '[1,-1]')) v(n, id, op) JOIN editions USING (id))
+    SELECT (SELECT jsonb_agg(m(n, 'papers', id::text, 'update', jsonb_build_object('body',
+        jsonb_build_object('revision', version, 'op', op::json)), NULL, version) ORDER BY n) FROM t)
+      || jsonb_build_array(m(57, 'papers', '1', 'update', '{"body": "the new text"}', '{"body": "the text"}')))sql");
   const std::string request = "{\"client_id\": \"phone\", \"confirmed\": 1, \"mutations\": ";
   const std::string pulled =
       "SELECT kind, object, record_id, operation, data::jsonb - "
@@ -172,6 +184,7 @@ std::vector<Operation> operations(Session& session) {
   return {
       {"push", push(plain), device},
       {"push of conflicts", push(conflicts), device},
+      {"push of texts", push(texts), device},
       {"push that rejects", push(refused), device},
       {"push_frame",
        "SELECT length(sync_push_frame(" +
@@ -247,6 +260,8 @@ std::vector<Operation> operations(Session& session) {
        "UPDATE notes SET body = body || '!', n = n; UPDATE parts SET day = '2015-01-01';"
        "UPDATE pairs SET a = a + 10; UPDATE cards SET front = 'tablet front'",
        device},
+      {"capture of texts",
+       "UPDATE papers SET body = replace(coalesce(body, 'new'), 'e', 'E') || '.'", device},
       {"capture of delete", "DELETE FROM notes WHERE id <> 'p'; DELETE FROM parts", device},
       {"capture of truncate", "TRUNCATE counts, parts", device},
       {"capture of replicated rows",
