@@ -55,8 +55,8 @@ suite fuzz-corpus build/fuzz-replay tests/fuzz/corpus 1000
 suite regress scripts/run-regress.sh regress
 suite isolation scripts/run-regress.sh isolation
 suite e2e scripts/with-cluster.sh -c wal_level=logical -- build/test-e2e -tse=torture
-suite torture env COUNT=200 USERS=50 ROUNDS=5 KILLS=50 SYNCS=200 LIVE_CLIENTS=10 LIVE_SECONDS=5 \
-  tests/faults/torture.sh histories users kills memory live
+suite torture env COUNT=200 TEXTS=50 SIMULATIONS=100 USERS=50 ROUNDS=5 KILLS=50 SYNCS=200 LIVE_CLIENTS=10 LIVE_SECONDS=5 \
+  tests/faults/torture.sh histories texts users kills memory live
 suite c-api scripts/with-cluster.sh --fast -- tests/c_api/run.sh
 suite install tests/install/run.sh
 suite examples scripts/with-cluster.sh --fast -- tests/examples/run.sh

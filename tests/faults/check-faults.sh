@@ -2,11 +2,11 @@
 # check-faults: every guarded call of the backend and every C++ allocation of each operation fails once.
 # tests/faults/points/main.cpp says what must hold, and which settings there are.
 #
-# Then the client's long random tests, tests/faults/torture.sh. PARTS="points histories users kills memory signatures" says
+# Then the client's long random tests, tests/faults/torture.sh. PARTS="points histories texts users kills memory signatures" says
 # which of all this is done.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-parts=" ${PARTS:-points histories users kills memory signatures} "
+parts=" ${PARTS:-points histories texts users kills memory signatures} "
 rest=${parts/ points / }
 if [ -n "${rest// /}" ]; then
   # shellcheck disable=SC2086

@@ -161,11 +161,13 @@ std::vector<Operation> operations(Session& session) {
     m(39, 'own', '2', 'update', '{"v": "stolen"}', '{}', 1),
     m(40, 'pairs', 'no key', 'delete', NULL)))sql");
   const std::string texts = session.must(R"sql(
-    WITH t AS (SELECT n, id, op, version FROM (VALUES (51, 1, '[3,"x"]'), (52, 1, '[4,"y"]'), (53, 1, '[4,-1,2,"zß"]'),
-      (54, 2, '["first"]'), (55, 3, '[30000,"x"]'), (56, 3, '[1,-1]')) v(n, id, op) JOIN editions USING (id))
+    WITH t AS (SELECT n, id, op, version FROM (VALUES (51, 1, '[3,"x"]'), (52, 1, '[4,"y"]'),
+      (53, 1, '[4,-1,2,"zß"]'), (54, 2, '["first"]'), (55, 3, '[30000,"x"]'), (56, 3, '[1,-1]'))
+      v(n, id, op) JOIN editions USING (id))
     SELECT (SELECT jsonb_agg(m(n, 'papers', id::text, 'update', jsonb_build_object('body',
-        jsonb_build_object('revision', version, 'op', op::json)), NULL, version) ORDER BY n) FROM t)
-      || jsonb_build_array(m(57, 'papers', '1', 'update', '{"body": "the new text"}', '{"body": "the text"}')))sql");
+        jsonb_build_object('revision', version, 'op', op::json)), NULL, version) ORDER BY n)
+      FROM t) || jsonb_build_array(m(57, 'papers', '1', 'update', '{"body": "the new text"}',
+        '{"body": "the text"}')))sql");
   const std::string request = "{\"client_id\": \"phone\", \"confirmed\": 1, \"mutations\": ";
   const std::string pulled =
       "SELECT kind, object, record_id, operation, data::jsonb - "
