@@ -465,6 +465,18 @@ void keep_sequence_ahead(std::int64_t version) {
   });
 }
 
+// What gets a key that was there is another record: edits of the old one's texts are none of its.
+void forget_texts(const ObjectInfo& object) {
+  as_owner([&] {
+    with_spi([&](Spi& spi) {
+      spi.execute(
+          "UPDATE objectos_sync.shapes SET texts_from = nextval('objectos_sync.version_seq')"
+          " WHERE relid = $1::oid",
+          {Param::int8(object.root)});
+    });
+  });
+}
+
 ObjectInfo object_of(const TriggerData* trigger) {
   auto object = object_by_relid(trigger->tg_relation->rd_id);
   if (object) return std::move(*object);
@@ -527,6 +539,7 @@ OBJECTOS_FUNCTION(capture) {
   if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
     const Oid sequence = internal_relation("version_seq");
     capture.truncate(pg_call([&] { return nextval_internal(sequence, false); }));
+    if (object.has_texts) forget_texts(object);
   } else if (is_direct(object)) {
     capture_statement(capture, trigger);
   } else {
