@@ -714,6 +714,7 @@ CREATE FUNCTION sync_status() RETURNS TABLE(fact text, value text, unit text, pr
            'seconds', NULL, NULL FROM state
     UNION ALL SELECT 26, 'samples', (SELECT count(*) FROM objectos_sync.samples)::text, 'samples', NULL, NULL
     UNION ALL SELECT 27, 'tombstones', (SELECT count(*) FROM objectos_sync.tombstones)::text, 'records', NULL, NULL
+    UNION ALL SELECT 28, 'text_operations_bytes', pg_total_relation_size('objectos_sync.text_ops')::text, 'bytes', NULL, NULL
     UNION ALL SELECT 30, 'clients', c.all::text, 'clients', NULL, NULL FROM clients c
     UNION ALL SELECT 31, 'clients_away', away::text, 'clients', NULL, NULL FROM clients
     UNION ALL SELECT 32, 'client_lag_max', coalesce(lag, 0)::text, 'mutations', NULL, NULL FROM clients

@@ -28,8 +28,9 @@ std::string in_json(const std::string& text) {
 
 TEST_CASE("temporary tables with the names of ours are not read or written") {
   AttackWorld world;
-  for (const char* table : {"state", "objects", "shapes", "mutations", "clients", "verdicts",
-                            "conflicts", "field_clocks", "samples", "tombstones", "partitions"})
+  for (const char* table :
+       {"state", "objects", "shapes", "mutations", "clients", "verdicts", "conflicts",
+        "field_clocks", "samples", "tombstones", "partitions", "text_ops"})
     world.mallory.rows(std::string("CREATE TEMP TABLE ") + table + " (client_id text, id text)");
   world.mallory.rows("SET search_path = pg_temp, public, objectos_sync");
   CHECK(push(world.mallory, "m", mutation(1, "diary", "m1", "insert", R"("data":{"body":"x"})"))

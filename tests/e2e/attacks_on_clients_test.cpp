@@ -112,8 +112,9 @@ TEST_CASE("what only the operator may call is refused to who may sync") {
 
 TEST_CASE("the extension's tables, its secret and its sequences are closed to who may sync") {
   World world;
-  for (const char* table : {"state", "objects", "shapes", "partitions", "mutations", "clients",
-                            "verdicts", "conflicts", "field_clocks", "samples", "tombstones"}) {
+  for (const char* table :
+       {"state", "objects", "shapes", "partitions", "mutations", "clients", "verdicts", "conflicts",
+        "field_clocks", "samples", "tombstones", "text_ops"}) {
     CAPTURE(table);
     const std::string name = std::string("objectos_sync.") + table;
     for (const std::string& statement :
