@@ -1,4 +1,5 @@
 // The push of an exchange: batches out, verdicts in.
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -26,10 +27,28 @@ void SyncSession::push_as_one_client(SyncResult& result) {
       if (error.error_class() != ErrorClass::fork || attempt == kForkAttempts) throw;
     }
     take_new_identity(result);
+    push_until_ = 0;  // what is queued has other numbers now
   }
 }
 
 namespace {
+
+bool wants_pull(const std::vector<StoredVerdict>& verdicts) {
+  return std::any_of(verdicts.begin(), verdicts.end(),
+                     [](const StoredVerdict& verdict) { return verdict.status == pull_first; });
+}
+
+void add_unjudged(const std::vector<QueuedMutation>& batch, std::vector<StoredVerdict>& verdicts) {
+  std::unordered_set<std::string> judged;
+  for (const StoredVerdict& verdict : verdicts) judged.insert(verdict.mutation_id);
+  for (const QueuedMutation& mutation : batch) {
+    if (judged.count(mutation.id) != 0) continue;
+    StoredVerdict none;
+    none.mutation_id = mutation.id;
+    none.status = pull_first;
+    verdicts.push_back(std::move(none));
+  }
+}
 
 // The message was refused as it stands, by the server or by PostgreSQL, before anything in it was
 // looked at: again it would be.
@@ -69,10 +88,12 @@ bool SyncSession::reject_unreadable(SyncResult& result) {
 }
 
 // What is queued when it begins, so that it ends while the app goes on writing. While the server
-// judges a batch, the verdicts of the one before are stored and the next one is frozen.
+// judges a batch, the verdicts of the one before are stored and the next one is frozen. Where the
+// server wants a pull first, what it has not judged stays, and so does what the file holds back.
 void SyncSession::push_all(SyncResult& result) {
   const StoreCounters counters = database_.counters();
-  const std::int64_t last = counters.highest_client_sequence;
+  const std::int64_t last = push_until_ == 0 ? counters.highest_client_sequence : push_until_;
+  push_until_ = last;
   progress_.push_total = counters.pending + counters.in_flight;
   enter(Phase::pushing);
   Judged judged;
@@ -90,7 +111,8 @@ void SyncSession::push_all(SyncResult& result) {
       if (next.empty() && sent < last) next = next_batch(sent);
       judged.verdicts = receive_push(batch);
     });
-    const bool more = batch.back().client_sequence < last;
+    const bool more = batch.back().client_sequence < last && !wants_pull(judged.verdicts);
+    if (wants_pull(judged.verdicts)) next.clear();
     judged.batch = std::move(batch);
     if (next.empty()) {
       settle(judged, result);
@@ -141,6 +163,8 @@ std::vector<StoredVerdict> SyncSession::verdicts_of(const std::vector<VerdictRow
   for (const VerdictRow& row : rows) {
     if (sent.count(row.mutation_id) != 0) verdicts.push_back(stored_form(row));
   }
+  // What comes after it in the push was not looked at.
+  if (wants_pull(verdicts)) add_unjudged(batch, verdicts);
   if (verdicts.size() != batch.size()) {
     throw Error(ErrorClass::upgrade, "unexpected_answer",
                 "The server did not judge every mutation of a push.",
@@ -157,21 +181,47 @@ void SyncSession::settle(Judged& judged, SyncResult& result) {
   std::unique_ptr<WriteScope> scope = events_.begin_write();
   auto rejections = database_.store_verdicts(done.verdicts, [&] { scope->begun(database_); });
   fault_point("push_verdicts_stored");
-  progress_.pushed += static_cast<std::int64_t>(done.batch.size());
-  enter(Phase::pushing);
   std::unordered_map<std::string_view, const QueuedMutation*> sent;
   for (const QueuedMutation& mutation : done.batch) sent.emplace(mutation.id, &mutation);
   for (const StoredVerdict& verdict : done.verdicts) {
+    if (verdict.status == pull_first) {
+      pull_wanted_ = true;
+      continue;
+    }
+    progress_.pushed++;
     const QueuedMutation& mutation = *sent.at(verdict.mutation_id);
     result.verdicts.push_back({mutation.id, mutation.object, mutation.record_id, mutation.operation,
                                verdict.status, verdict.duplicate, verdict.version, verdict.reason,
                                verdict.resolution, verdict.detail});
     events_.verdict(result.verdicts.back());
   }
+  enter(Phase::pushing);
   scope->rejected(rejections);
   for (const Rejection& rejection : rejections) events_.rejection(public_form(rejection));
   scope.reset();
   events_.stored(database_);
+}
+
+namespace {
+
+constexpr int kPullFirstAttempts = 5;
+
+}  // namespace
+
+// Push, then pull, and again while the pull has brought what edits of texts waited for.
+void SyncSession::push_and_pull(SyncResult& result) {
+  push_until_ = 0;
+  for (int idle = 0; idle < kPullFirstAttempts;) {
+    pull_wanted_ = false;
+    const std::int64_t judged_before = progress_.pushed;
+    push_as_one_client(result);
+    pull(result);
+    const std::string left = database_.oldest_pending(0, push_until_);
+    if (left.empty()) return;
+    if (pull_wanted_ || progress_.pushed == judged_before) ++idle;
+  }
+  events_.log(LogLevel::warning,
+              "Edits of texts wait for the next sync: the server changes faster.");
 }
 
 }  // namespace objectos

@@ -99,8 +99,13 @@ SyncResult SyncSession::run(bool push, bool pull_rows) {
   if (limits_.listens) transport_.listen(database_.state().client_id, *limits_.listens);
   // What is queued was written for the schema of the file; it is sent in terms of the server's.
   if (push && schema_changed_) pull(result);
-  if (push) push_as_one_client(result);
-  if (pull_rows) pull(result);
+  if (push && pull_rows) {
+    push_and_pull(result);
+  } else if (push) {
+    push_as_one_client(result);
+  } else if (pull_rows) {
+    pull(result);
+  }
   renew_leases(transport_, database_, limits_.lease_block, events_);
   acknowledge();
   enter(Phase::idle);

@@ -110,6 +110,7 @@ class SyncSession {
   static std::vector<StoredVerdict> verdicts_of(const std::vector<VerdictRow>& rows,
                                                 const std::vector<QueuedMutation>& batch);
   void settle(Judged& judged, SyncResult& result);
+  void push_and_pull(SyncResult& result);
   void pull(SyncResult& result);
   void pull_round(SyncResult& result);
   void require_complete() const;
@@ -128,6 +129,8 @@ class SyncSession {
   std::int64_t confirmed_ = 0;  // as they were when it began
   // What else is done in a round's cut, when the file has committed it; empty: nothing.
   std::function<void()> in_cut_;
+  std::int64_t push_until_ = 0;  // what was queued when the session began to push; 0: not yet
+  bool pull_wanted_ = false;     // the server wants one before it goes on judging
   bool expects_one_page_ = false;
   bool mends_missing_ = false;   // by in_cut_
   bool in_place_ = false;        // a round of this session could not be applied beside the tables

@@ -26,10 +26,6 @@ const LocalColumn* column_of(const LocalObject& object, std::string_view name) {
   return at < 0 ? nullptr : &object.columns[static_cast<size_t>(at)];
 }
 
-RawMembers members_of(const std::string& text) {
-  return text.empty() ? RawMembers() : json_members(text);
-}
-
 // The same JSON, written otherwise. What is no JSON equals nothing else.
 bool same_json(const std::string& one, const std::string& other) {
   try {

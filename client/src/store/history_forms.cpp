@@ -40,7 +40,8 @@ void learn(Forms& forms, std::set<std::string>& later, const Remembered& row,
   for (const LocalColumn& column : object.columns) {
     const std::string* const sent = json_find(data, column.name);
     const std::string* const stands = json_find(image, column.name);
-    if (column.is_key || stands == nullptr || (sent == nullptr && row.operation != "insert"))
+    if (column.is_key || column.merges_text || stands == nullptr ||
+        (sent == nullptr && row.operation != "insert"))
       continue;
     if (!later.insert(column.name).second) continue;  // a later mutation wrote it over
     const std::string value = sent == nullptr ? "null" : *sent;

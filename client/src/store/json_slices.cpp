@@ -130,6 +130,10 @@ const std::vector<JsonSlice>& JsonSlices::parse(std::string_view text) {
   return slices_;
 }
 
+RawMembers members_of(const std::string& text) {
+  return text.empty() ? RawMembers() : json_members(text);
+}
+
 RawMembers json_members(std::string_view text) {
   Scanner scan(text);
   RawMembers members;

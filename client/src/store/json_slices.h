@@ -36,6 +36,7 @@ class JsonSlices {
 };
 
 RawMembers json_members(std::string_view text);                   // of an object
+RawMembers members_of(const std::string& text);                   // the same; none of ""
 std::vector<std::string> json_elements(std::string_view text);    // of an array
 std::vector<std::string_view> json_views(std::string_view text);  // the same, as views into it
 std::string json_unquote(

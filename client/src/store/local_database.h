@@ -170,8 +170,9 @@ class LocalDatabase {
                                 const std::vector<Value>& parameters) const = 0;
   virtual void check_query(const std::string& sql, const std::vector<Value>& parameters) const = 0;
   virtual void interrupt() const noexcept = 0;
-  // When the oldest pending mutation after this number was written; empty: there is none.
-  virtual std::string oldest_pending(int64_t after) const = 0;
+  // When the oldest pending mutation after this number, up to that one, was written; empty: there
+  // is none.
+  virtual std::string oldest_pending(int64_t after, int64_t up_to = INT64_MAX) const = 0;
   // The number of the newest local write.
   virtual int64_t newest_write() const = 0;
   // Another value when another connection has committed since. Costs no reading of the file.

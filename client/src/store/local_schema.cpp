@@ -15,6 +15,17 @@ int LocalObject::column_index(std::string_view wanted) const {
   return -1;
 }
 
+bool LocalObject::merges_text() const {
+  for (const LocalColumn& column : columns)
+    if (column.merges_text) return true;
+  return false;
+}
+
+bool LocalObject::is_text(std::string_view name) const {
+  const int at = column_index(name);
+  return at >= 0 && columns[static_cast<size_t>(at)].merges_text;
+}
+
 const char* const system_tables_sql = R"(
 CREATE TABLE _mutations(client_sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,
   object TEXT NOT NULL, record_id TEXT NOT NULL, operation TEXT NOT NULL, data TEXT, original TEXT,
@@ -419,7 +430,7 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
       RawMembers column = json_members(text);
       object.columns.push_back({json_text(column, "name"), json_text(column, "type"),
                                 json_text(column, "kind"), json_true(column, "generated"), false,
-                                std::atoi(json_text(column, "attnum").c_str()), false,
+                                std::atoi(json_text(column, "attnum").c_str()), false, false,
                                 json_text(column, "key_source")});
     }
     for (const std::string& name : object.key) {
@@ -430,8 +441,11 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
     object.row_security = json_true(members, "rls");
     if (const std::string* strategies = json_find(members, "fields"))
       for (const auto& [name, strategy] : json_members(*strategies))
-        if (const int at = object.column_index(name); at >= 0)
-          object.columns[static_cast<size_t>(at)].counter = json_unquote(strategy) == "counter";
+        if (const int at = object.column_index(name); at >= 0) {
+          LocalColumn& column = object.columns[static_cast<size_t>(at)];
+          column.counter = json_unquote(strategy) == "counter";
+          column.merges_text = json_unquote(strategy) == "text";
+        }
     objects.push_back(std::move(object));
   }
   return objects;

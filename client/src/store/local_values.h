@@ -53,8 +53,9 @@ struct LocalColumn {
   bool generated = false;
   bool is_key = false;
   int attnum = 0;  // the server's number of the column, which a rename leaves alone; 0 = not known
-  bool counter = false;    // by strategy: what others add stays
-  std::string key_source;  // of a key column: "uuid", "sequence", or empty: the writer gives it
+  bool counter = false;      // by strategy: what others add stays
+  bool merges_text = false;  // by strategy: edits are operations (docs/text_fields.md)
+  std::string key_source;    // of a key column: "uuid", "sequence", or empty: the writer gives it
 };
 
 // A trigger of the app's on an object's table. `guarded`: it looks whether the engine applies.
@@ -80,6 +81,8 @@ struct LocalObject {
   std::vector<AppUnique> app_unique;  // not on expressions: what these displace is not seen
   bool row_security = false;          // as this user reads it: its records have tags
   int column_index(std::string_view name) const;
+  bool merges_text() const;                     // any column of it
+  bool is_text(std::string_view column) const;  // it merges text
 };
 
 // One row of sync_pull(); texts as Postgres gave them, data is JSON text (empty = SQL NULL).
@@ -112,6 +115,9 @@ struct PulledView {
         checkpoint(row.checkpoint),
         has_more(row.has_more) {}
 };
+
+// In the place of a verdict's status: none. The mutation, and all that follow it, wait for a pull.
+inline constexpr std::string_view pull_first = "pull_first";
 
 // One row of sync_push().
 struct StoredVerdict {

@@ -92,7 +92,8 @@ class LongRound : public RoundApplier, private ReplacedTables {
     const LocalObject& object = store_.writer(found->first).object();
     const bool large = long_rounds_are_forced() ||
                        rows_of(object.name, long_round_records()) == long_round_records();
-    if (!large || ways_.listing().wanted || !can_be_replaced(store_.database(), object)) {
+    if (!large || object.merges_text() || ways_.listing().wanted ||
+        !can_be_replaced(store_.database(), object)) {
       count.asked_at = never;
       if (tables_.empty()) begin_direct();
       return;

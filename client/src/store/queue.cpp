@@ -1,4 +1,5 @@
 // The mutation queue: batches to push, verdicts, rejections, conflicts.
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -7,6 +8,8 @@
 #include "protocol/limits.h"
 #include "queue_sql.h"
 #include "store.h"
+#include "text_edits.h"
+#include "text_freezer.h"
 #include "undo_history.h"
 
 namespace objectos {
@@ -95,9 +98,9 @@ StoreCounters Store::counters() const {
           row.integer(3), row.integer(4), row.integer(5)};
 }
 
-std::string Store::oldest_pending(int64_t after) const {
+std::string Store::oldest_pending(int64_t after, int64_t up_to) const {
   Statement row(database_, queue_sql::oldest_pending);
-  row.bind(1, after);
+  row.bind(1, after).bind(2, up_to);
   return row.step() ? row.text(0) : "";
 }
 
@@ -147,17 +150,41 @@ std::string Store::frozen_payload(const QueuedMutation& mutation) {
   return text + "}";
 }
 
+namespace {
+
+// One that edits texts alone, of the record whose text the one before it edits.
+bool is_chain(const QueuedMutation& first, const QueuedMutation& then) {
+  if (!may_fold(first, then) || then.operation != "update") return false;
+  const RawMembers data = members_of(then.data);
+  return std::all_of(data.begin(), data.end(),
+                     [](const RawMember& field) { return is_text_edit_form(field.second); });
+}
+
+}  // namespace
+
 // Reads no more than what is taken: a queue may hold more blobs than fit into memory.
-std::vector<QueuedMutation> Store::pending_after(int64_t after, BatchLimits limits) const {
+std::vector<QueuedMutation> Store::pending_after(int64_t after, BatchLimits limits) {
   Statement rows(database_, std::string(queue_sql::columns) + queue_sql::pending);
   rows.bind(1, after);
   std::vector<QueuedMutation> found;
   size_t whole = 0, bytes = 0;  // up to where all groups are whole; of all that was read
+  size_t chained = 0;           // edits of a text that go on from the one before: to be one
   while (rows.step()) {
     found.push_back(queued_at(rows));
+    if (has_plain_text(found.back())) {
+      make_operations(found.back().object, found.back().record_id);
+      found.back() = *queued_number(found.back().client_sequence);
+    }
+    if (limits.fold && found.size() > 1 && is_chain(found[found.size() - 2], found.back())) {
+      bytes += found.back().data.size();
+      if (bytes <= limits.bytes) {
+        chained++;
+        continue;
+      }
+    }
     if (found.size() > 1 && !in_group(found, found.size() - 1)) whole = found.size() - 1;
     bytes += message_bytes(found.back());
-    const bool full = found.size() > limits.mutations || bytes > limits.bytes;
+    const bool full = found.size() - chained > limits.mutations || bytes > limits.bytes;
     if (full && whole > 0) {  // a group larger than the batch goes alone and whole
       found.resize(whole);
       break;
@@ -236,6 +263,8 @@ std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after,
     if (limits.fold) fold(pending);
     more = some && pending.empty();  // of these, nothing is left to be sent
   }
+  TextFreezer texts(*this);
+  texts.hold_back(pending);
   if (pending.empty()) {
     transaction.commit();
     return pending;
@@ -249,7 +278,7 @@ std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after,
     const std::optional<int64_t> claimed = mutation.version;
     mutation.version = known.first->second.carried(claimed);
     if (!mutation.undo_of.empty() && mutation.version != claimed) mutation.original.clear();
-    mutation.frozen = frozen_payload(mutation);
+    mutation.frozen = frozen_payload(texts.as_sent(mutation));
     if (limits.seal) mutation.frozen = limits.seal(mutation.frozen);
     mutation.state = "in_flight";
     freeze.bind_view(1, mutation.frozen).bind(2, mutation.version);
@@ -308,9 +337,14 @@ std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& v
   sent.reset();
   Statement judge(database_, queue_sql::judge);
   HistoryVersions history(database_);
+  int64_t unjudged = INT64_MAX;  // the first that the server wants a pull before
   for (const StoredVerdict& verdict : verdicts) {
     auto found = numbers.find(verdict.mutation_id);
     if (found == numbers.end()) continue;
+    if (verdict.status == pull_first) {
+      unjudged = std::min(unjudged, found->second);
+      continue;
+    }
     if (verdict.status == "rejected") {
       rejected.push_back(reject(*queued_number(found->second), verdict));
       reject_undo_of(verdict.mutation_id, rejected);
@@ -321,6 +355,8 @@ std::vector<Rejection> Store::store_verdicts(const std::vector<StoredVerdict>& v
       history.judged(*queued_number(found->second), verdict.status, verdict.version);
     store_verdict(judge, found->second, verdict);
   }
+  // All that is in flight behind it was not looked at, either.
+  Statement(database_, queue_sql::unfreeze).bind(1, unjudged).run();
   applying.done();
   fault_point("store.verdicts.before_commit");
   transaction.commit();

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "../fault_point.h"
+#include "protocol/operational_transform.h"
 #include "queue_sql.h"
 #include "store.h"
+#include "text_edits.h"
 #include "undo_history.h"
 
 namespace objectos {
@@ -78,6 +80,8 @@ Discarded Store::discard(const std::string& id, const std::function<void()>& beg
       throw StoreError(StoreErrorKind::mutation_sent,
                        mutation.id == id ? "mutation " + id + " was sent already"
                                          : "mutation " + mutation.id + " of its group was sent");
+  for (const QueuedMutation& mutation : leaving)
+    if (has_plain_text(mutation)) make_operations(mutation.object, mutation.record_id);
   note_history(database_);
   const std::vector<HistoryRow> step = inverse_in_history(database_, leaving);
   for (auto mutation = leaving.rbegin(); mutation != leaving.rend(); ++mutation) {
@@ -92,6 +96,22 @@ Discarded Store::discard(const std::string& id, const std::function<void()>& beg
   return discarded;
 }
 
+// Of texts, what was edited is edited again.
+void Store::merge_texts(const Rejection& rejected, RawMembers& values) const {
+  const LocalObject& object = writer(rejected.object).object();
+  const RawMembers original = members_of(rejected.original);
+  const RawMembers present = members_of(*row_json(rejected.object, rejected.record_id));
+  for (auto& [name, raw] : values) {
+    const std::string* const found = json_find(original, name);
+    if (!object.is_text(name) || found == nullptr) continue;
+    const std::string before = text_of(found), now = text_of(json_find(present, name));
+    const TextOperation edit = ot::diff(before, text_of(&raw));
+    const std::string merged =
+        ot::apply(now, ot::transform(edit, ot::diff(before, now), ot::Side::right));
+    raw = merged.empty() && raw == "null" ? "null" : json_string(merged);
+  }
+}
+
 void Store::write_again(const Rejection& rejected) {
   RowWriter& table = writer(rejected.object);
   const bool is_there = row_json(rejected.object, rejected.record_id).has_value();
@@ -102,8 +122,9 @@ void Store::write_again(const Rejection& rejected) {
   if (!is_there && rejected.operation == "update")
     throw StoreError(StoreErrorKind::record_missing,
                      rejected.object + " " + rejected.record_id + " is not there any more");
-  const std::string fields =
-      json_object(changed_fields(rejected.operation, rejected.data, rejected.original));
+  RawMembers values = changed_fields(rejected.operation, rejected.data, rejected.original);
+  if (is_there && rejected.operation == "update") merge_texts(rejected, values);
+  const std::string fields = json_object(values);
   JsonSlices slices;
   slices.parse(fields);
   if (is_there)

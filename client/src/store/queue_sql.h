@@ -14,8 +14,8 @@ inline constexpr const char* in_flight =
 inline constexpr const char* pending =
     "state='pending' AND client_sequence>?1 ORDER BY client_sequence";
 inline constexpr const char* oldest_pending =
-    "SELECT timestamp FROM _mutations WHERE state='pending' AND client_sequence>?1 ORDER BY "
-    "client_sequence LIMIT 1";
+    "SELECT timestamp FROM _mutations WHERE state='pending' AND client_sequence>?1 AND "
+    "client_sequence<=?2 ORDER BY client_sequence LIMIT 1";
 inline constexpr const char* of_record = "object=?1 AND record_id=?2 ORDER BY client_sequence";
 inline constexpr const char* numbered = "client_sequence=?1";
 
@@ -23,6 +23,11 @@ inline constexpr const char* records_in_flight =
     "SELECT object,record_id FROM _mutations WHERE state='in_flight'";
 inline constexpr const char* numbers_in_flight =
     "SELECT id,client_sequence FROM _mutations WHERE state='in_flight'";
+
+// Of one record: what of it the server may hold already.
+inline constexpr const char* sent_of_record =
+    "SELECT operation,data FROM _mutations WHERE object=?1 AND record_id=?2 AND +state<>'pending' "
+    "ORDER BY client_sequence";
 
 // Two minima, each the first entry of its state in the index.
 inline constexpr const char* confirmed =
@@ -51,6 +56,12 @@ inline constexpr const char* pending_undo_of =
 
 inline constexpr const char* rewrite =
     "UPDATE _mutations SET operation=?1,data=?2,original=?3,version=?4 WHERE client_sequence=?5";
+inline constexpr const char* rewrite_values =
+    "UPDATE _mutations SET data=?1,original=?2 WHERE client_sequence=?3";
+// What was not judged waits again.
+inline constexpr const char* unfreeze =
+    "UPDATE _mutations SET state='pending',frozen=NULL WHERE state='in_flight' AND "
+    "client_sequence>=?1";
 inline constexpr const char* freeze =
     "UPDATE _mutations SET state='in_flight',frozen=?1,version=?2 WHERE client_sequence=?3";
 // Signatures are for one history of the server: in another one what was signed is signed anew.
@@ -60,5 +71,8 @@ inline constexpr const char* unseal =
 inline constexpr const char* judge =
     "UPDATE _mutations SET state='judged',synced=1,verdict=?1 WHERE client_sequence=?2";
 inline constexpr const char* drop = "DELETE FROM _mutations WHERE client_sequence=?1";
+inline constexpr const char* drop_chain =
+    "DELETE FROM _mutations WHERE object=?1 AND record_id=?2 AND client_sequence>=?3 AND "
+    "client_sequence<?4";
 
 }  // namespace objectos::queue_sql

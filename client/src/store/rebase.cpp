@@ -4,21 +4,10 @@
 #include "protocol/errors.h"
 #include "protocol/json.h"
 #include "store.h"
+#include "text_edits.h"
 
 namespace objectos {
 namespace {
-
-void overlay(RawMembers& row, const RawMembers& data) {
-  for (const auto& [name, raw] : data) {
-    bool found = false;
-    for (auto& member : row)
-      if (member.first == name) {
-        member.second = raw;
-        found = true;
-      }
-    if (!found) row.emplace_back(name, raw);
-  }
-}
 
 // What an insert does not name is NULL. The row is not deleted for that: triggers of the app would
 // take its children along.
@@ -63,11 +52,9 @@ RawMembers changed_fields(const std::string& operation, const std::string& data,
 }
 
 Image applied(Image row, const std::string& operation, const RawMembers& data) {
-  if (operation == "delete") return std::nullopt;
-  if (!row && operation == "update") return row;
-  if (!row) row.emplace();
-  overlay(*row, data);
-  return row;
+  RowOverlay overlay(std::move(row));
+  overlay.apply(operation, data);
+  return std::move(overlay.row());
 }
 
 Image Store::expected_row(const std::string& object, const std::string& record_id,
@@ -85,12 +72,13 @@ Image Store::expected_row(const std::string& object, const std::string& record_i
     }
     if (version != nullptr) *version = base.integer_or_none(1);
   }
+  RowOverlay overlay(std::move(row));
   for (const auto& mutation : queue_of(object, record_id)) {
-    row = applied(std::move(row), mutation.operation,
+    overlay.apply(mutation.operation,
                   changed_fields(mutation.operation, mutation.data, mutation.original));
     if (version != nullptr) *version = mutation.version;
   }
-  return row;
+  return std::move(overlay.row());
 }
 
 namespace {

@@ -57,6 +57,7 @@ std::optional<ProtocolError> why_unreadable(const std::string& message) {
 }  // namespace
 
 Rejection Store::take_out(const QueuedMutation& mutation, const StoredVerdict& verdict) {
+  auto [data, original] = plain_values(mutation);
   Rejection event{mutation.id,
                   mutation.client_sequence,
                   mutation.object,
@@ -64,13 +65,14 @@ Rejection Store::take_out(const QueuedMutation& mutation, const StoredVerdict& v
                   mutation.operation,
                   verdict.reason,
                   verdict.detail,
-                  mutation.data,
-                  mutation.original,
+                  std::move(data),
+                  std::move(original),
                   {},
                   {},
                   {}};
   bool known = knows(mutation.object);
   if (known) event.before = row_json(mutation.object, mutation.record_id).value_or("");
+  withdraw_texts(mutation);
   Statement drop(database_, queue_sql::drop);
   drop.bind(1, mutation.client_sequence).run();
   forget_history(database_, mutation.id);

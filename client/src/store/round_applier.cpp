@@ -1,5 +1,6 @@
 // One pull round, one transaction. Records without queued work go straight to their table; the
 // others change their base image and are computed again at the end.
+#include <algorithm>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 #include "claimed_versions.h"
 #include "conflict_rows.h"
 #include "round_changes.h"
+#include "round_texts.h"
 #include "store.h"
 #include "undo_history.h"
 
@@ -25,8 +27,10 @@ class StoreRound : public RoundApplier {
         listed_(listing.wanted),
         changes_(store, listing),
         transaction_(store.database()),
-        applying_(store) {
+        applying_(store),
+        texts_(store) {
     read_based();
+    read_texts();
     note_history(store_.database());
     Statement(store_.database(), "UPDATE _mutations SET synced=2 WHERE state='judged'").run();
     some_judged_ = sqlite3_changes(store_.database()) > 0;
@@ -47,6 +51,7 @@ class StoreRound : public RoundApplier {
       for (std::string& text : store_.migrate_tables(std::string(row.data)))
         result_.lost.push_back(std::move(text));
       read_based();
+      read_texts();
       result_.schema_changed = true;
     } else if (row.kind == "reread") {
       reread(row);
@@ -77,6 +82,11 @@ class StoreRound : public RoundApplier {
       throw StoreError(StoreErrorKind::invalid_input, "the round ended without a checkpoint");
     settle_claims();
     store_.take_server_forms();
+    if (merges_text_) {
+      texts_.settle();
+      some_judged_ = true;  // by what came as steps, perhaps
+      result_.missing_rows = static_cast<int64_t>(missing_.size()) + texts_.missing();
+    }
     drop_judged();
     rebase_touched();
     if (replaced_ != nullptr) {
@@ -130,6 +140,11 @@ class StoreRound : public RoundApplier {
     based_.clear();
     Statement rows(store_.database(), "SELECT object,record_id FROM _base");
     while (rows.step()) based_.insert(rows.text(0) + '\x1f' + rows.text(1));
+  }
+
+  void read_texts() {
+    merges_text_ = std::any_of(store_.objects().begin(), store_.objects().end(),
+                               [](const LocalObject& object) { return object.merges_text(); });
   }
 
   bool based(std::string_view object, std::string_view record_id) const {
@@ -186,10 +201,17 @@ class StoreRound : public RoundApplier {
     Image image;
     const std::string before = read.text(0);
     if (!read.is_null(0)) image = readable_row(before);
-    const bool same_version = read.integer_or_none(1) == row.version;
+    const std::optional<int64_t> version = read.integer_or_none(1);
+    const bool same_version = version == row.version;
     read.reset();
-    image = applied(std::move(image), std::string(operation),
-                    data.empty() ? RawMembers() : json_members(data));
+    RawMembers members = data.empty() ? RawMembers() : json_members(data);
+    if (merges_text_ && store_.merges_text(row.object)) {
+      if (operation == "delete")
+        texts_.base_goes(row.object, row.record_id);
+      else
+        members = texts_.in_base(row, operation, members, image, version, whole);
+    }
+    image = applied(std::move(image), std::string(operation), members);
     if (whole) {
       const bool same = same_version && image && json_object(*image) == before;
       read_again_[{std::string(row.object), std::string(row.record_id)}] = {row.version, same};
@@ -226,16 +248,24 @@ class StoreRound : public RoundApplier {
     } else if (row.operation == "insert") {
       table.upsert(slices_.parse(row.data), row.version, true, whole);
       is_here(row);
-    } else if (!table.update(row.record_id, slices_.parse(row.data), row.version)) {
+    } else if (!update(table, row)) {
       missing_.insert({std::string(row.object), std::string(row.record_id)});
     }
     result_.missing_rows = static_cast<int64_t>(missing_.size());
+  }
+
+  bool update(RowWriter& table, const PulledView& row) {
+    if (!table.object().merges_text())
+      return table.update(row.record_id, slices_.parse(row.data), row.version);
+    const std::string data = texts_.in_row(row);
+    return table.update(row.record_id, slices_.parse(data), row.version);
   }
 
   // A nested statement is logged before the outer one, so a page may end between a record's update
   // and its insert: the whole row comes with the next page of the round.
   void is_here(const PulledView& row) {
     if (!missing_.empty()) missing_.erase({std::string(row.object), std::string(row.record_id)});
+    texts_.is_here(row.object, row.record_id);
   }
 
   void acknowledgement(const PulledView& row) {
@@ -425,6 +455,8 @@ class StoreRound : public RoundApplier {
   std::map<std::pair<std::string, std::string>, ReadAgain> read_again_;
   RoundResult result_;
   bool checkpoint_ = false, committed_ = false;
+  bool merges_text_ = false;  // some object does
+  RoundTexts texts_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "app_statements.h"
 #include "store.h"
+#include "text_edits.h"
 
 namespace objectos {
 namespace {
@@ -87,6 +88,7 @@ class Migration {
   }
 
   static std::string converted(const std::string& raw, const LocalColumn& column) {
+    if (is_text_edit_form(raw)) return raw;
     const bool quoted = raw[0] == '"',
                text = column.kind == "text" || column.kind == "json" || column.kind == "bytes";
     if (raw == "null") return raw;
@@ -184,9 +186,29 @@ const LocalObject* find_object(const std::vector<LocalObject>& list, const std::
   return nullptr;
 }
 
+bool same_columns(const LocalObject& one, const LocalObject& other) {
+  return one.key == other.key &&
+         std::equal(one.columns.begin(), one.columns.end(), other.columns.begin(),
+                    other.columns.end(), [](const LocalColumn& a, const LocalColumn& b) {
+                      return a.name == b.name && a.type == b.type && a.kind == b.kind &&
+                             a.attnum == b.attnum && a.generated == b.generated &&
+                             a.merges_text == b.merges_text;
+                    });
+}
+
 }  // namespace
 
+// Queued operations are of the columns that they were made for. As values they go where their
+// column goes, and are operations again where that is a text still.
+void Store::make_plain_for(const std::vector<LocalObject>& next) {
+  for (const LocalObject& object : objects_) {
+    const LocalObject* const after = find_object(next, object.name);
+    if (after != nullptr && !same_columns(object, *after)) make_all_plain_texts(object);
+  }
+}
+
 std::vector<std::string> Store::migrate_tables(const std::string& schema) {
+  make_plain_for(parse_schema(schema));
   writers_.clear();
   std::vector<std::string> lost;
   const auto note = [&lost](std::vector<std::string> more) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine_lock.h"
+#include "record_texts.h"
 #include "row_writer.h"
 #include "statement_cache.h"
 
@@ -20,6 +21,9 @@ bool same_value(const LocalColumn& column, const std::string* left, const std::s
 // An update's data without the fields that it did not change.
 RawMembers changed_fields(const std::string& operation, const std::string& data,
                           const std::string& original);
+
+// Whether both might be one: neither is of a group, and they are steps of one record (fold.cpp).
+bool may_fold(const QueuedMutation& first, const QueuedMutation& then);
 
 // Tables that a long round has built anew, seen from the transaction that ends it.
 class ReplacedTables {
@@ -77,7 +81,7 @@ class Store : public LocalDatabase {
   bool is_current() const override;
   std::vector<QueuedMutation> queue() const override;
   int64_t confirmed() const override;
-  std::string oldest_pending(int64_t after) const override;
+  std::string oldest_pending(int64_t after, int64_t up_to) const override;
   std::string next_client_id(const std::string& candidate) override;
   std::vector<Rejection> adopt_identity(const std::string& client_id,
                                         const std::vector<StoredVerdict>& fates,
@@ -138,6 +142,14 @@ class Store : public LocalDatabase {
   std::vector<std::string> migrate_tables(const std::string& schema);
   // Rolls the transaction in which the tables were migrated back, in memory, too.
   void forget_migration() noexcept;
+  bool merges_text(std::string_view object) const;  // has a text field; false for no object
+  struct BaseImage {
+    Image row;  // nullopt also where it cannot be read
+    std::optional<int64_t> version;
+  };
+  BaseImage base_image(const std::string& object, const std::string& record_id) const;
+  // Before the text that they were made of goes: queued edits of it become values.
+  void make_plain_texts(const std::string& object, const std::string& record_id);
   // `version`: of the base image, or, over queued mutations, the one that the last of them claims.
   Image expected_row(const std::string& object, const std::string& record_id,
                      std::optional<int64_t>* version) const;
@@ -153,6 +165,16 @@ class Store : public LocalDatabase {
  private:
   void take_engine_lock(const std::string& path);
   int64_t last_number() const;
+  // --- text fields (text_queue.cpp, record_texts.h), within a write transaction
+  bool has_plain_text(const QueuedMutation& mutation) const;
+  RecordTexts queued_texts(const std::string& object, const std::string& record_id) const;
+  // What plain SQL wrote to the record's texts becomes operations.
+  void make_operations(const std::string& object, const std::string& record_id);
+  void make_all_plain_texts(const LocalObject& object);
+  void make_plain_for(const std::vector<LocalObject>& next);  // objects of another schema
+  void withdraw_texts(const QueuedMutation& mutation);
+  // Data and original, texts as values.
+  std::pair<std::string, std::string> plain_values(const QueuedMutation& mutation) const;
   // Takes a mutation out of the queue; the row is what the others make of the base image.
   Rejection take_out(const QueuedMutation& mutation, const StoredVerdict& verdict);
   // The same, and remembers it among the rejections.
@@ -162,13 +184,14 @@ class Store : public LocalDatabase {
   std::vector<QueuedMutation> queued_with_group(const std::string& id) const;
   void rewind_later(const QueuedMutation& mutation);
   void write_again(const Rejection& rejected);
+  void merge_texts(const Rejection& rejected, RawMembers& values) const;
   bool forget_rejection(const std::string& id);
   void reject_undo_of(const std::string& mutation_id, std::vector<Rejection>& rejected);
   static void store_verdict(Statement& judge, int64_t client_sequence,
                             const StoredVerdict& verdict);
   void renumber_unjudged();
   std::vector<QueuedMutation> in_flight_after(int64_t after, BatchLimits limits) const;
-  std::vector<QueuedMutation> pending_after(int64_t after, BatchLimits limits) const;
+  std::vector<QueuedMutation> pending_after(int64_t after, BatchLimits limits);
   static size_t message_bytes(const QueuedMutation& mutation);
   void fold(std::vector<QueuedMutation>& batch);
   std::optional<LocalDifference> difference_of(const std::string& object,

@@ -1,6 +1,7 @@
 #include "undo_history.h"
 
 #include "sqlite_handle.h"
+#include "text_edits.h"
 
 namespace objectos {
 
@@ -206,8 +207,16 @@ void put_into_history(sqlite3* database, const std::vector<HistoryRow>& rows) {
 
 void rewind_history(sqlite3* database, const std::string& mutation_id,
                     const std::string& original) {
+  Statement read(database, "SELECT original FROM _history WHERE mutation_id=?");
+  read.bind(1, std::string_view(mutation_id));
+  if (!read.step()) return;
+  // The queue's says nothing of texts.
+  RowOverlay members(members_of(read.text(0)));
+  read.reset();
+  members.apply("update", json_members(original));
   Statement rewind(database, "UPDATE _history SET original=? WHERE mutation_id=?");
-  rewind.bind(1, std::string_view(original)).bind(2, std::string_view(mutation_id)).run();
+  rewind.bind(1, std::string_view(json_object(*members.row())));
+  rewind.bind(2, std::string_view(mutation_id)).run();
 }
 
 }  // namespace objectos
