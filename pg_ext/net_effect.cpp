@@ -20,6 +20,7 @@ struct RecordEffect {
   const LogRow* latest = nullptr;  // by sequence: the effect's place in the page
   std::vector<std::string> fields;
   std::map<std::string, std::int64_t> texts;  // of fields that merge text: the first version
+  std::int64_t first = 0;                     // the lowest version that was examined
   bool changed = false;                       // an insert, update or delete was examined
   bool whole = false;                         // something else than updates was examined
   bool deleted = false;                       // a delete was examined
@@ -69,6 +70,7 @@ void fold(RecordEffect& effect, const LogRow& row, const ObjectView* view, const
     effect.own_exact = false;
     return;
   }
+  effect.first = effect.changed ? std::min(effect.first, row.version) : row.version;
   effect.changed = true;
   if (!effect.newest || comes_after(row, *effect.newest)) effect.newest = &row;
   if (row.operation == "update") {
@@ -142,21 +144,25 @@ void add_texts(Spi& spi, ObjectEffects& object, const PullClient& client) {
     RecordEffect* effect;
     const RecordRow::Text* text;
     std::int64_t first;
+    bool examined;  // a change of the text; else one may come later
   };
   std::vector<TextLogQuery> queries;
   std::vector<Place> places;
   for (RecordEffect& effect : object.records) {
     for (const RecordRow::Text& text : effect.row.texts) {
       const auto first = effect.texts.find(text.column->name);
-      const std::int64_t version = first == effect.texts.end() ? 0 : first->second;
+      const bool examined = first != effect.texts.end();
+      const std::int64_t version = examined ? first->second : effect.first;
       queries.push_back({effect.record_id, text.column->attnum, version - 1});
-      places.push_back({&effect, &text, version});
+      places.push_back({&effect, &text, version, examined});
     }
   }
   const auto logs = read_text_log(spi, object.view->info.object, queries, Access::read_only);
   for (std::size_t i = 0; i < places.size(); ++i) {
     RecordRow& row = places[i].effect->row;
-    const auto steps = steps_of(logs[i], places[i].first, row, client);
+    if (!places[i].examined && logs[i].empty()) continue;  // the text is what it was
+    const std::int64_t first = places[i].examined ? places[i].first : logs[i].front().revision;
+    const auto steps = steps_of(logs[i], first, row, client);
     append_member(row.data, places[i].text->column->name, steps ? *steps : places[i].text->value);
   }
 }
@@ -168,12 +174,21 @@ bool load(Spi& spi, ObjectEffects& object, const PullClient& client, std::size_t
   for (const RecordEffect& effect : object.records)
     if (effect.named) ids.push_back(effect.record_id);
   const bool always_whole = object.view->info.row_security;
+  std::optional<std::vector<std::string>> all_columns;
+  if (object.view->info.has_texts && !always_whole) {
+    all_columns.emplace();
+    for (const ColumnInfo& column : object.view->info.columns) all_columns->push_back(column.name);
+  }
   const FieldsOf fields = [&](const std::string& id,
                               std::int64_t version) -> const std::vector<std::string>* {
     const auto place = object.places.find(id);
     if (place == object.places.end()) return nullptr;
     RecordEffect& effect = object.records[place->second];
-    if (always_whole || effect.whole || !effect.newest || effect.newest->version != version) {
+    const bool ahead = effect.newest && effect.newest->version != version;
+    // What comes on later pages is in the row already. Its texts go as steps all the same, for the
+    // difference of two texts says less than the edits that led from one to the other.
+    if (ahead && all_columns && !effect.whole) return &*all_columns;
+    if (always_whole || effect.whole || !effect.newest || ahead) {
       effect.whole = true;
       return nullptr;
     }

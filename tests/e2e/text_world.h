@@ -2,7 +2,9 @@
 // psql beside them, crashes on both ends, an old log that is pruned. Drawn from a seed.
 //
 // Every character that is typed is one that was never typed before. So the end can be told from
-// what was done: what nobody deleted is there once, what somebody deleted is not there.
+// what was done: what nobody deleted is there once, what somebody deleted is not there. (Where a
+// device met a whole text, what it had to compare it with may have been replaced with its
+// neighbours: what was deleted meanwhile comes back then.)
 #pragma once
 
 #include <memory>
@@ -67,6 +69,7 @@ class TextWorld : private Dice {
   Directory directory_;
   FaultyNetwork network_;
   bool calm_ = true;
+  bool whole_texts_ = false;  // some came whole to devices with edits of their own
   std::vector<Device> devices_;
   unsigned typed_count_ = 0;
   std::set<std::string> typed_, deleted_;

@@ -27,9 +27,10 @@ std::vector<TextStep> steps_of(const std::string& raw) {
 // The field's new raw value; nothing where its steps do not follow what is here.
 std::optional<std::string> RoundTexts::after_steps(const Record& record, const std::string& field,
                                                    const std::string& steps,
-                                                   const std::string* before, int64_t revision,
-                                                   History* history) {
+                                                   const std::string* before, History* history) {
   if (missing_.count(record) > 0) return std::nullopt;
+  Held& held = held_.at(record);
+  int64_t& revision = held.texts.try_emplace(field, held.version).first->second;
   std::vector<TextOperation> operations;
   for (TextStep& step : steps_of(steps)) {
     if (step.revision <= revision) continue;
@@ -55,10 +56,12 @@ std::string RoundTexts::in_row(const PulledView& row) {
   const bool steps = std::any_of(data.begin(), data.end(), [](const RawMember& field) {
     return is_text_edit_form(field.second);
   });
-  if (!steps) return std::string(row.data);
   const Record record(row.object, row.record_id);
+  if (!steps && held_.count(record) > 0) return std::string(row.data);
   std::optional<int64_t> version;
   const std::optional<std::string> json = store_.writer(record.first).read(row.record_id, &version);
+  if (json) held_.try_emplace(record, Held{version.value_or(0), {}});
+  if (!steps) return std::string(row.data);
   const RawMembers here = members_of(json.value_or(""));
   for (auto& [name, raw] : data) {
     if (!is_text_edit_form(raw)) {
@@ -66,7 +69,7 @@ std::string RoundTexts::in_row(const PulledView& row) {
       continue;
     }
     if (!json) continue;  // there is no such row: it is missing as a whole
-    auto text = after_steps(record, name, raw, json_find(here, name), version.value_or(0), nullptr);
+    auto text = after_steps(record, name, raw, json_find(here, name), nullptr);
     if (text) left.emplace_back(name, std::move(*text));
   }
   return json_object(left);
@@ -80,6 +83,9 @@ RawMembers RoundTexts::in_base(const PulledView& row, std::string_view operation
   const auto [found, first] = histories_.try_emplace(record);
   History& history = found->second;
   if (first) history.image = image, history.revision = version.value_or(0);
+  if (operation == "insert") held_.erase(record);
+  held_.try_emplace(
+      record, Held{operation == "insert" ? row.version.value_or(0) : version.value_or(0), {}});
   RawMembers left;
   for (const auto& [name, raw] : data) {
     if (!object.is_text(name)) {
@@ -88,12 +94,12 @@ RawMembers RoundTexts::in_base(const PulledView& row, std::string_view operation
     }
     if (is_text_edit_form(raw)) {
       if (!image) continue;
-      auto text =
-          after_steps(record, name, raw, json_find(*image, name), version.value_or(0), &history);
+      auto text = after_steps(record, name, raw, json_find(*image, name), &history);
       if (text) left.emplace_back(name, std::move(*text));
       continue;
     }
     history.events.push_back({name, std::nullopt, text_of(&raw), row.version.value_or(0), anew});
+    held_.at(record).texts[name] = row.version.value_or(0);
     left.emplace_back(name, raw);
   }
   if (operation == "insert") missing_.erase(record);
@@ -102,6 +108,7 @@ RawMembers RoundTexts::in_base(const PulledView& row, std::string_view operation
 
 void RoundTexts::is_here(std::string_view object, std::string_view record_id) {
   if (!missing_.empty()) missing_.erase({std::string(object), std::string(record_id)});
+  if (!held_.empty()) held_.erase({std::string(object), std::string(record_id)});
 }
 
 void RoundTexts::base_goes(std::string_view object, std::string_view record_id) {
@@ -111,6 +118,7 @@ void RoundTexts::base_goes(std::string_view object, std::string_view record_id) 
   store_.make_plain_texts(record.first, record.second);
   histories_[record] = {};
   missing_.erase(record);
+  held_.erase(record);
 }
 
 RoundTexts::Leaving RoundTexts::leaving(const Record& record) const {

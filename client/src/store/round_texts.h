@@ -57,10 +57,17 @@ class RoundTexts {
     int64_t revision = 0;
     std::vector<Event> events;
   };
+  // Of which revision the texts of a record are. A row's version may be ahead of them within a
+  // round: nested statements are logged before the outer one, so a page may bring another column's
+  // change before that of a text.
+  struct Held {
+    int64_t version = 0;                   // of the row, before the round's first update of it
+    std::map<std::string, int64_t> texts;  // of those that moved since
+  };
   using Leaving = std::map<std::string, bool>;  // mutation → whether it took effect
   std::optional<std::string> after_steps(const Record& record, const std::string& field,
                                          const std::string& steps, const std::string* before,
-                                         int64_t revision, History* history);
+                                         History* history);
   Leaving leaving(const Record& record) const;
   void replay(const Record& record, const History& history, const Leaving& leaving);
   bool settle_made(const Record& record, const Leaving& leaving);
@@ -68,6 +75,7 @@ class RoundTexts {
 
   Store& store_;
   std::map<Record, History> histories_;
+  std::map<Record, Held> held_;
   std::set<Record> missing_;
 };
 
