@@ -1,5 +1,6 @@
 #include "pg_ext/catalog.h"
 
+#include <algorithm>
 #include <tuple>
 #include <unordered_map>
 
@@ -7,6 +8,7 @@
 #include "protocol/json.h"
 #include "protocol/object_rules.h"
 
+#include "pg_ext/own_rows.h"
 #include "pg_ext/pg.h"
 #include "pg_ext/spi.h"
 
@@ -190,18 +192,29 @@ void mark_texts(ObjectInfo& object) {
   }
 }
 
-// The shape as it is kept, under the object's own row of objectos_sync.objects. The table's lock is
-// held, so every change of it is known. False: it is to be read anew.
+// The shape as it is kept, beside the object's own row of objectos_sync.objects. The table's lock
+// is held, so every change of it is known. False: it is to be read anew.
 bool take_kept_shape(ObjectInfo& object) {
   const auto found = kept_objects().find(object.relid);
   if (found == kept_objects().end() || found->second.named != names_changed) return false;
-  const ObjectInfo& kept = found->second.info;
+  ObjectInfo& kept = found->second.info;
+  object.schema = kept.schema;
+  object.table = kept.table;
+  object.qualified = kept.qualified;
+  object.columns = kept.columns;
+  object.key = kept.key;
+  object.version_attnum = kept.version_attnum;
+  object.modified_at_attnum = kept.modified_at_attnum;
+  object.modified_by_attnum = kept.modified_by_attnum;
+  mark_texts(object);
   const auto row = [](const ObjectInfo& o) {
     return std::tie(o.root, o.object, o.strategy, o.on_conflict, o.deletes, o.fields_json,
-                    o.reshaped_at, o.rekeyed_at);
+                    o.reshaped_at, o.rekeyed_at, o.texts_from);
   };
-  if (row(kept) != row(object)) return false;
-  object = kept;
+  if (row(kept) != row(object)) {
+    ObjectInfo present = object;  // copied first: a copy that fails half-way must not stay
+    kept = std::move(present);
+  }
   return true;
 }
 
@@ -346,10 +359,44 @@ std::optional<ObjectInfo> object_by_name(std::string_view name) {
   return complete(std::move(rows[0]));
 }
 
+// What load_rows() would say of all, without its statement: each pull asks.
+static std::vector<ObjectInfo> all_rows() {
+  pg_call([] {
+    CommandCounterIncrement();
+    PushActiveSnapshot(GetTransactionSnapshot());
+  });
+  const std::vector<OwnRow> rows =
+      own_rows("objects", {"relid", "object", "strategy", "on_conflict", "deletes", "fields"});
+  const std::vector<OwnRow> shapes =
+      own_rows("shapes", {"relid", "reshaped_at", "rekeyed_at", "texts_from"});
+  pg_call([] { PopActiveSnapshot(); });
+  std::unordered_map<std::int64_t, const OwnRow*> shape_of;
+  for (const OwnRow& shape : shapes) shape_of.emplace(number_or(shape[0], 0), &shape);
+  std::vector<ObjectInfo> objects(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ObjectInfo& object = objects[i];
+    const std::int64_t relid = number_or(rows[i][0], 0);
+    object.relid = object.root = static_cast<Oid>(relid);
+    object.object = rows[i][1].value_or("");
+    object.strategy = rows[i][2].value_or("");
+    object.on_conflict = rows[i][3].value_or("");
+    object.deletes = rows[i][4].value_or("");
+    object.fields_json = rows[i][5].value_or("{}");
+    const auto shape = shape_of.find(relid);
+    if (shape == shape_of.end()) continue;
+    object.reshaped_at = number_or((*shape->second)[1], 0);
+    object.rekeyed_at = number_or((*shape->second)[2], 0);
+    object.texts_from = number_or((*shape->second)[3], 0);
+  }
+  std::sort(objects.begin(), objects.end(),
+            [](const ObjectInfo& a, const ObjectInfo& b) { return a.object < b.object; });
+  return objects;
+}
+
 std::vector<ObjectInfo> all_objects() {
   watch_relations();
   std::vector<ObjectInfo> found;
-  for (ObjectInfo& row : load_rows("true", {})) {
+  for (ObjectInfo& row : all_rows()) {
     if (auto object = complete(std::move(row))) found.push_back(std::move(*object));
   }
   return found;

@@ -57,8 +57,8 @@ Wanted wanted_argument(FunctionCall call, int bits_index) {
 // Opens a view for the client and runs `work(view, hasher)` under pinned settings.
 template <typename Work>
 void with_digests(const std::string& client_id, std::int64_t seed, const Work& work) {
-  with_spi([&](Spi& spi) {
-    const PullClient client = identify_client(spi, client_id);
+  with_spi([&](Spi&) {
+    const PullClient client = identify_client(client_id);
     const View view = open_view(client);
     as_pinned([&] {
       RecordHasher hasher(static_cast<std::uint64_t>(seed), client);
@@ -118,7 +118,7 @@ PullRows records(const std::string& client_id, const std::string& name,
                  const std::vector<std::string>& ids) {
   static const FieldsOf all = [](const std::string&, std::int64_t) { return nullptr; };
   return with_spi([&](Spi& spi) {
-    const PullClient client = identify_client(spi, client_id);
+    const PullClient client = identify_client(client_id);
     const View view = open_view(client);
     const ObjectView& object = readable_object(view, name);
     PullRows out;

@@ -54,7 +54,7 @@ using namespace objectos::server;
 
 OBJECTOS_FUNCTION(sync_listen) {
   const std::string client_id = text_argument(call, 0);
-  with_spi([&](Spi& spi) { identify_client(spi, client_id); });
+  identify_client(client_id);
   if (pg_call([] { return RecoveryInProgress(); })) {
     throw SyncError("25006", "this server is a standby", "Nothing is committed here.",
                     "Connect to the primary.");

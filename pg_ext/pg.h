@@ -62,6 +62,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/rls.h"
@@ -111,6 +112,16 @@ inline List* insert_index_tuples(ResultRelInfo* result, TupleTableSlot* slot, ES
   return ExecInsertIndexTuples(result, slot, state, false, false, nullptr, NIL, false);
 #else
   return ExecInsertIndexTuples(result, slot, state, false, false, nullptr, NIL);
+#endif
+}
+
+// 17 gave it a plainer name. The path is one that a plan was made under.
+template <typename Path>
+inline bool search_path_is(Path* path) {
+#if PG_VERSION_NUM >= 170000
+  return SearchPathMatchesCurrentEnvironment(path);
+#else
+  return OverrideSearchPathMatchesCurrent(path);
 #endif
 }
 

@@ -23,7 +23,7 @@ using presence::Who;
 
 // Who acts, once it may; this process is attached then.
 Who identified(const std::string& client_id) {
-  with_spi([&](Spi& spi) { identify_client(spi, client_id); });
+  identify_client(client_id);
   Who who{client_id, current_user_id()};
   if (client_id.size() > limits::client_id_bytes_max ||
       who.user_id.size() > limits::label_bytes_max) {

@@ -4,6 +4,7 @@
 #include "pg_ext/json_form.h"
 #include "pg_ext/log_reader.h"
 #include "pg_ext/net_effect.h"
+#include "pg_ext/own_rows.h"
 #include "pg_ext/reread.h"
 #include "pg_ext/session_token.h"
 #include "pg_ext/touched_records.h"
@@ -16,15 +17,6 @@
 
 namespace objectos::server {
 namespace {
-
-// One statement: a pull asks for all of it, and its caches are cold.
-constexpr const char* client_sql = R"(
-SELECT state.epoch::pg_catalog.text, pg_catalog.encode(state.secret, 'hex'), state.low_water,
-       c.client_id, c.user_id, c.device, c.high_water, c.confirmed,
-       s.subscription::pg_catalog.text, s.columns::pg_catalog.text
-  FROM objectos_sync.state
-  LEFT JOIN objectos_sync.clients c ON c.client_id = $1
-  LEFT JOIN objectos_sync.subscriptions s ON s.client_id = $1)";
 
 void require_sane(const PullCall& call) {
   if (call.max_mutations < 1 || call.max_mutations > limits::page_mutations_max) {
@@ -147,7 +139,7 @@ std::string record_tag(const PullClient& client, const std::string& object,
   return hex_text(std::string_view(client.tags->of({text})).substr(0, 16));
 }
 
-PullClient identify_client(Spi& spi, const std::string& client_id) {
+PullClient identify_client(const std::string& client_id) {
   if (client_id.empty()) {
     throw ProtocolError(ErrorCode::invalid_client, "client_id is empty", "",
                         "Give the name under which this device syncs.");
@@ -156,22 +148,27 @@ PullClient identify_client(Spi& spi, const std::string& client_id) {
   client.client_id = client_id;
   const std::string user = current_user_id();
   require_session_of(client_id);
-  as_owner([&] {
-    const Rows row = spi.execute(client_sql, {Param::text(client_id)}, Access::read_only);
-    client.epoch = row.text_or(0, 0, "");
-    client.tags = std::make_shared<const HmacSha256>(row.text_or(0, 1, ""));
-    if (const auto low = row.text(0, 2)) client.low_water = decode_checkpoint(*low);
-    client.known = !row.is_null(0, 3);
-    if (row.text_or(0, 4, user) != user) {
+  const std::vector<OwnRow> state = own_rows("state", {"epoch", "secret", "low_water"});
+  if (state.size() != 1) throw SyncError("OS000", "objectos_sync.state is not one row");
+  client.epoch = state[0][0].value_or("");
+  client.tags = std::make_shared<const HmacSha256>(state[0][1].value_or(""));
+  if (state[0][2]) client.low_water = decode_checkpoint(*state[0][2]);
+  const std::optional<OwnRow> known =
+      own_row("clients", {"user_id", "device", "high_water", "confirmed"}, client_id);
+  client.known = known.has_value();
+  if (known) {
+    if ((*known)[0] != user) {
       throw SyncError("42501", "client id \"" + client_id + "\" belongs to another user", "",
                       "Use a client id of your own.");
     }
-    client.device = row.text(0, 5);
-    client.high_water = row.int8(0, 6).value_or(0);
-    client.confirmed_before = row.int8(0, 7).value_or(0);
-    client.subscription = row.text(0, 8);
-    client.subscription_columns = row.text(0, 9);
-  });
+    client.device = (*known)[1];
+    client.high_water = number_or((*known)[2], 0);
+    client.confirmed_before = number_or((*known)[3], 0);
+  }
+  if (auto wanted = own_row("subscriptions", {"subscription", "columns"}, client_id)) {
+    client.subscription = std::move((*wanted)[0]);
+    client.subscription_columns = std::move((*wanted)[1]);
+  }
   return client;
 }
 
@@ -205,7 +202,7 @@ PullRows pull(const PullCall& call) {
   require_cut_possible();
   const Cut cut = current_cut();
   return with_spi([&](Spi& spi) {
-    PullClient client = identify_client(spi, call.client_id);
+    PullClient client = identify_client(call.client_id);
     client.confirmed = call.confirmed;
     inject_fault("pull_begun");
     Checkpoint checkpoint = starting_point(call, cut, client);

@@ -22,7 +22,7 @@ struct PullCall {
 PullRows pull(const PullCall& call);
 
 // The epoch and secret of the server; 42501 if the client id belongs to another user.
-PullClient identify_client(Spi& spi, const std::string& client_id);
+PullClient identify_client(const std::string& client_id);
 
 std::string server_epoch(Spi& spi);
 

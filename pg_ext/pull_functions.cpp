@@ -29,8 +29,8 @@ PullCall call_of(FunctionCall call) {
   return result;
 }
 
-std::string hello_json(Spi& spi, const std::string& client_id) {
-  const PullClient client = identify_client(spi, client_id);
+std::string hello_json(const std::string& client_id) {
+  const PullClient client = identify_client(client_id);
   const std::int64_t now = pg_call([] { return GetCurrentTimestamp(); });
   ObjectText json;
   json.text("epoch", client.epoch);
@@ -100,7 +100,7 @@ OBJECTOS_FUNCTION(sync_hello) {
     throw objectos::ProtocolError(objectos::ErrorCode::invalid_client, "client_id is null");
   }
   const std::string client_id = text_argument(call, 0);
-  const std::string json = with_spi([&](Spi& spi) { return hello_json(spi, client_id); });
+  const std::string json = hello_json(client_id);
   return result_from_text(JSONBOID, json);
 }
 

@@ -79,8 +79,8 @@ void describe_copy(const ObjectView& object, SnapshotRow& row) {
 std::vector<SnapshotRow> snapshot(const std::string& client_id) {
   require_cut_possible();
   const Cut cut = current_cut();
-  return with_spi([&](Spi& spi) {
-    const PullClient client = identify_client(spi, client_id);
+  return with_spi([&](Spi&) {
+    const PullClient client = identify_client(client_id);
     Checkpoint checkpoint = checkpoint_here(cut, client.epoch, client.low_water);
     checkpoint.timeline = cut.timeline;
     checkpoint.lsn = cut.lsn;

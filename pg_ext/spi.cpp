@@ -3,9 +3,6 @@
 #include <unordered_map>
 
 #include "pg_ext/pg.h"
-extern "C" {
-#include "utils/plancache.h"
-}
 
 namespace objectos::server {
 
@@ -112,6 +109,19 @@ Rows Spi::execute(const std::string& sql, const Params& params, Access access, l
   return run(kept_plan(sql, params, false), params, access, row_limit);
 }
 
+// Whether the plan by key is there and holds as it is: looking is much cheaper than changing and
+// restoring settings.
+static bool is_planned(SPIPlanPtr plan) {
+  return pg_call([&] {
+    List* const sources = SPI_plan_get_plan_sources(plan);
+    if (list_length(sources) != 1) return false;
+    const auto* const source = static_cast<CachedPlanSource*>(linitial(sources));
+    return source->is_valid && !source->dependsOnRLS && search_path_is(source->search_path) &&
+           source->gplan != nullptr && source->gplan->is_valid &&
+           !TransactionIdIsValid(source->gplan->saved_xmin);
+  });
+}
+
 // The generic plan is made here, where the planner may not choose otherwise; what runs while the
 // statement is executed (the user's triggers and policies) is planned under the caller's settings.
 static void plan_by_key(SPIPlanPtr plan) {
@@ -129,7 +139,7 @@ static void plan_by_key(SPIPlanPtr plan) {
 Rows Spi::execute_by_key(const std::string& sql, const Params& params, Access access) {
   const SPIPlanPtr plan = kept_plan(sql, params, true);
   const Running running;  // planning calls immutable functions
-  plan_by_key(plan);
+  if (!is_planned(plan)) plan_by_key(plan);
   return run(plan, params, access, 0);
 }
 

@@ -5,8 +5,10 @@
 
 #include <csignal>
 #include <map>
+#include <thread>
 
 #include "objectos/sync_engine.h"
+#include "tests/e2e/live_world.h"
 #include "tests/e2e/replica.h"
 
 using namespace e2e;
@@ -128,6 +130,46 @@ TEST_CASE("every fault point of the sources is reached by clone or sync") {
     if (world.sync(point).signal == SIGKILL) reached = true;
     finish_and_check(world);
     CHECK_MESSAGE(reached, "no clone and no sync passes this fault point");
+  }
+}
+
+TEST_CASE("a live push that is killed anywhere takes effect once, and gets one verdict") {
+  for (const std::string point :
+       {"store.freeze.before_commit", "store.freeze.after_commit", "push_before_send",
+        "push_answered", "store.verdicts.before_commit", "store.verdicts.after_commit",
+        "push_verdicts_stored"}) {
+    CAPTURE(point);
+    World world;
+    REQUIRE(world.clone().code == 0);
+    Ended ended;
+    std::thread watching([&] {
+      ended = shell("OBJECTOS_FAULT=" + point + " timeout 60 " + program() + " watch " +
+                    shell_quoted(world.phone) + " > /dev/null");
+    });
+    const bool live = comes_true([&] {
+      return world.server.exec(
+                 "SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                 "current_database() AND query ~ 'sync_ack|^COMMIT' AND state = 'idle' AND "
+                 "application_name = 'objectos-sync'") == "1";
+    });
+    local(world.phone,
+          "BEGIN; UPDATE items SET name = 'phone' WHERE id = 'r1'; DELETE FROM items WHERE id = "
+          "'r2'; UPDATE items SET amount = -1 WHERE id = 'r5'; COMMIT");
+    watching.join();
+    CHECK(live);
+    CHECK(ended.code == 128 + SIGKILL);
+    const std::map<std::string, std::string> stored = world.stored_verdicts();
+    objectos::SyncEngine engine({.database = world.phone});
+    for (const objectos::Verdict& verdict : engine.sync_now().verdicts) {
+      const auto known = stored.find(verdict.mutation_id);
+      CHECK(verdict.duplicate == (known != stored.end()));
+      if (known != stored.end()) CHECK(spelled(verdict) == known->second);
+    }
+    CHECK(engine.rejections().size() == 1);
+    world.check_end();
+    CHECK(world.server.exec("SELECT string_agg(record_id || ' ' || operation, ', ' ORDER BY "
+                            "client_sequence) FROM objectos_sync.mutations WHERE client_sequence "
+                            "IS NOT NULL") == "r1 update, r2 delete");
   }
 }
 

@@ -79,6 +79,35 @@ TEST_CASE("what another program writes into the file is sent at once") {
   CHECK(comes_true([&] { return leftovers(world.phone, "contacts") == kNoLeftovers; }));
 }
 
+TEST_CASE("a live push that meets a table of another shape waits until the file has it, too") {
+  LiveContacts world;
+  world.answer_listeners("commit");  // who tells of nothing
+  SyncEngine engine(world.live());
+  engine.start();
+  REQUIRE(settles(engine));
+  world.server.exec("ALTER TABLE contacts RENAME COLUMN name TO title");
+  world.edit_elsewhere("UPDATE contacts SET name = 'by its old name' WHERE id = 1");
+  CHECK(comes_true([&] {
+    return world.server.exec("SELECT title FROM contacts WHERE id = 1") == "by its old name";
+  }));
+  CHECK(engine.rejections().empty());
+  CHECK(local(world.phone, "SELECT title FROM contacts WHERE id = 1") == "by its old name");
+}
+
+TEST_CASE("what was pushed live leaves the queue also when nobody tells of it") {
+  LiveContacts world;
+  world.answer_listeners("commit");
+  SyncEngine engine(world.live());
+  engine.start();
+  REQUIRE(settles(engine));
+  world.edit_elsewhere("UPDATE contacts SET name = 'sent' WHERE id = 1");
+  CHECK(comes_true([&] { return leftovers(world.phone, "contacts") == kNoLeftovers; }));
+  CHECK(world.server.exec("SELECT name FROM contacts WHERE id = 1") == "sent");
+  // With the acknowledgement, which follows within a second.
+  CHECK(comes_true(
+      [&] { return world.server.exec("SELECT count(*) FROM objectos_sync.verdicts") == "0"; }));
+}
+
 TEST_CASE("where the system does not tell of writes, the loop looks now and then") {
   LiveContacts world;
   setenv("OBJECTOS_NO_FILE_SIGNAL", "1", 1);

@@ -39,7 +39,7 @@ class SyncEngine::Impl::EngineWrite final : public WriteScope {
   ~EngineWrite() override {
     lock_.unlock();
     impl_.dispatcher_.announce();
-    impl_.watch_.wake();
+    impl_.wake_watch_after_own_write();
   }
   Listing listing() override { return impl_.feed_.listing(); }
   void begun(const LocalDatabase& database) override { impl_.feed_.tell_local(database); }
@@ -168,6 +168,13 @@ bool SyncEngine::Impl::watch_is_needed() const {
   return feed_.listened() || !status_listeners_.empty() || !queries_.empty() || !resolvers_.empty();
 }
 
+// What the engine writes it tells by itself; so a watch that has nothing else to look after sleeps
+// on, and leaves the processor to who is told.
+void SyncEngine::Impl::wake_watch_after_own_write() {
+  const bool more = !status_listeners_.empty() || !queries_.empty() || !resolvers_.empty();
+  if (more || watch_missed_) watch_.wake();
+}
+
 void SyncEngine::Impl::ensure_watched() {
   if (!watch_is_needed()) return;
   watch_.start();
@@ -210,7 +217,11 @@ void SyncEngine::Impl::look_at(const std::shared_ptr<LocalDatabase>& file) {
   {
     // While the engine writes there is nothing to see; it wakes the watch afterwards.
     std::unique_lock lock(feed_.lock(), std::try_to_lock);
-    if (!lock) return;
+    if (!lock) {
+      watch_missed_ = true;
+      if (!lock.try_lock()) return;  // whoever has it unlocks it first, and then sees that
+    }
+    watch_missed_ = false;
     const std::int64_t version = file->data_version();
     const bool asked = resolvers_.take_newly_set() || queries_.some_never_ran();
     if (version == seen_version_ && !asked) return;

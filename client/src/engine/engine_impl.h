@@ -114,6 +114,7 @@ class SyncEngine::Impl {
   // Posts the status if it is another one than was told last. `database`: reads its counters anew.
   void tell_status(const LocalDatabase* database = nullptr);
   bool watch_is_needed() const;
+  void wake_watch_after_own_write();
   void ensure_watched();
   void look_at_file();
   std::shared_ptr<LocalDatabase> watched_file();
@@ -173,7 +174,8 @@ class SyncEngine::Impl {
   ProgressEstimate estimate_;
   std::mutex watch_mutex_;  // guards the pointer; its use is the watch thread's
   std::shared_ptr<LocalDatabase> watched_;
-  std::int64_t seen_version_ = -1;  // of watched_
+  std::int64_t seen_version_ = -1;         // of watched_
+  std::atomic<bool> watch_missed_{false};  // a look, because the engine was writing
 
   std::mutex presence_mutex_;  // guards the pointer
   std::shared_ptr<PresenceHub> presence_;

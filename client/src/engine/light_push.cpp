@@ -26,7 +26,12 @@ bool SyncSession::push_lightly() {
   if (judged.batch.empty()) return true;
   const bool all = judged.batch.back().client_sequence >= counters.highest_client_sequence;
   const std::string mutations = LocalDatabase::batch_json(judged.batch);
-  if (!all || mutations.size() > kLightBytes) return false;
+  // What the server certainly did not take is written anew for the server as it is then.
+  const auto not_taken = [&] {
+    if (counters.in_flight == 0) database_.thaw(judged.batch);
+    return false;
+  };
+  if (!all || mutations.size() > kLightBytes) return not_taken();
   const SyncState state = database_.state();
   fault_point("push_before_send");
   std::vector<VerdictRow> rows;
@@ -40,7 +45,7 @@ bool SyncSession::push_lightly() {
     return false;  // a run() meets it again, and knows what to do
   }
   fault_point("push_answered");
-  if (rows.empty()) return false;
+  if (rows.empty()) return not_taken();
   judged.verdicts = verdicts_of(rows, judged.batch);
   SyncResult result;
   {

@@ -25,6 +25,10 @@ constexpr auto kAcknowledgeDelay = std::chrono::seconds(1);
 
 // A push is told to this device, too, which then pulls; if that word is lost, it pulls by itself.
 constexpr auto kOwnWordLast = std::chrono::milliseconds(20);
+// It has what it pushed; others, and the server, have first call on the processor.
+constexpr auto kOwnPull = std::chrono::milliseconds(2);
+// The system tells of the loop's own writes, too, as soon as the loop waits again.
+constexpr auto kOwnWrites = std::chrono::microseconds(500);
 
 using Time = std::optional<std::chrono::steady_clock::time_point>;
 
@@ -104,6 +108,7 @@ void SyncEngine::Impl::sync_live() {
     state.ask_at = Clock::now() + options_.timing.live_poll_interval;
   }
   set_live(notifying.sent ? Live::listening : Live::polling, notifying.reason);
+  state.worked_at = Clock::now();
 }
 
 // False: it takes a whole sync.
@@ -124,6 +129,7 @@ bool SyncEngine::Impl::work_lightly(const LiveWork& work) {
             if (work.push) {
               if (!session.push_lightly()) return false;
               const bool told = transport_->notifying().sent;
+              state.own_until = Clock::now() + kOwnPull;
               state.pull_at = Clock::now() + (told ? kOwnWordLast : Clock::duration::zero());
               if (!state.acknowledge_at) state.acknowledge_at = Clock::now() + kAcknowledgeDelay;
             }
@@ -247,9 +253,15 @@ void SyncEngine::Impl::wait_for_news(int socket, std::optional<Clock::time_point
   if (descriptors[2].revents != 0 && state.file.take()) {
     watch_.wake();
     const Clock::time_point now = Clock::now();
-    state.written(now);
     state.heard = true;
-    state.look_at = std::max(now, state.found_at + options_.timing.live_push_delay);
+    if (now - state.worked_at < kOwnWrites) {
+      state.written_by_engine(now);
+      state.look_at = now + state.look_pause(now);
+    } else {
+      state.written(now);
+      state.look_at = now;
+    }
+    state.look_at = std::max(*state.look_at, state.found_at + options_.timing.live_push_delay);
   }
 }
 
@@ -277,7 +289,7 @@ void SyncEngine::Impl::wait_live(std::int64_t retry_ms) {
     std::optional<Clock::time_point> end = retry_at;
     if (!retry_at) {
       if (state.whole || state.edits) end = now;
-      if (state.commits) set_earlier(end, state.pacer.next());
+      if (state.commits) set_earlier(end, std::max(state.pacer.next(), state.own_until));
       set_earlier(end, state.pull_at);
       set_earlier(end, state.ask_at);
       set_earlier(end, state.acknowledge_at);

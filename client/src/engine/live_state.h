@@ -37,6 +37,11 @@ struct LiveState {
     looks_end = now + kLooksLast;
     looks_from = now;
   }
+  // The engine itself has, as far as one can tell: what others write meanwhile can wait a little.
+  void written_by_engine(Clock::time_point now) {
+    looks_end = now + kLooksLast;
+    looks_from = now - kLooksOfEngine;
+  }
   // And goes on writing.
   void written_again(Clock::time_point now) {
     looks_end = now + kLooksLast;
@@ -57,6 +62,8 @@ struct LiveState {
   bool heard = false;                           // of a write since the last look
   Clock::time_point looks_from{}, looks_end{};  // of looks after a write
   Clock::time_point found_at{};                 // edits, the last time
+  Clock::time_point worked_at{};                // when the last exchange ended
+  Clock::time_point own_until{};                // until then a commit is taken for the own one
   Time pull_at;                                 // what was pushed
   Time ask_at;                                  // while it polls
   Time acknowledge_at;                          // what was pulled
@@ -66,6 +73,7 @@ struct LiveState {
   static constexpr Clock::duration kLookPause = std::chrono::microseconds(250);
   static constexpr Clock::duration kLookPauseMax = std::chrono::seconds(1);
   static constexpr Clock::duration kLooksOfWrites = std::chrono::milliseconds(24);
+  static constexpr Clock::duration kLooksOfEngine = std::chrono::milliseconds(6);
   // For so long after the last write: a commit waits for the disk.
   static constexpr Clock::duration kLooksLast = std::chrono::seconds(30);
 };

@@ -148,6 +148,8 @@ class LocalDatabase {
   // `begun`: as of store_verdicts(), before steps are folded.
   virtual std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after = 0,
                                                  const std::function<void()>& begun = {}) = 0;
+  // What next_batch() froze, and what was certainly never sent, or not taken, is pending again.
+  virtual void thaw(const std::vector<QueuedMutation>& batch) = 0;
   // What no server could read, among what is in flight, leaves the queue as rejected, its group
   // with it: broken text, or larger than protocol/limits.h lets. Returned; empty: there is none.
   // `begun`: as of store_verdicts().

@@ -290,6 +290,13 @@ std::vector<QueuedMutation> Store::next_batch(BatchLimits limits, int64_t after,
   return pending;
 }
 
+void Store::thaw(const std::vector<QueuedMutation>& batch) {
+  WriteTransaction transaction(database_);
+  Statement thaw(database_, queue_sql::thaw);
+  for (const QueuedMutation& mutation : batch) thaw.bind(1, mutation.client_sequence).run();
+  transaction.commit();
+}
+
 std::string LocalDatabase::batch_json(const std::vector<QueuedMutation>& batch) {
   std::string text = "[";
   for (const auto& mutation : batch) {

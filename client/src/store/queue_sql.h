@@ -64,6 +64,9 @@ inline constexpr const char* unfreeze =
     "client_sequence>=?1";
 inline constexpr const char* freeze =
     "UPDATE _mutations SET state='in_flight',frozen=?1,version=?2 WHERE client_sequence=?3";
+inline constexpr const char* thaw =
+    "UPDATE _mutations SET state='pending',frozen=NULL WHERE client_sequence=?1 AND "
+    "state='in_flight'";
 // Signatures are for one history of the server: in another one what was signed is signed anew.
 inline constexpr const char* unseal =
     "UPDATE _mutations SET frozen=json_extract(frozen,'$.payload') WHERE state='in_flight' AND "

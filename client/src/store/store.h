@@ -66,6 +66,7 @@ class Store : public LocalDatabase {
   std::vector<Rejection> reject_unreadable(const std::function<void()>& begun) override;
   std::vector<QueuedMutation> next_batch(BatchLimits limits, int64_t after,
                                          const std::function<void()>& begun) override;
+  void thaw(const std::vector<QueuedMutation>& batch) override;
   std::vector<Rejection> store_verdicts(const std::vector<StoredVerdict>& verdicts,
                                         const std::function<void()>& begun) override;
   LocalWrites local_writes(int64_t after, const Listing& listing) const override;

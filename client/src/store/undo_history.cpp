@@ -47,6 +47,20 @@ std::string note_sql() {
          (note_into + waiting_sql()) + ";" + trim_sql() + all_noted;
 }
 
+// The same, a statement each, so that the connection keeps them. None has a semicolon within.
+const std::vector<std::string>& note_steps() {
+  static const std::vector<std::string> steps = [] {
+    std::vector<std::string> made;
+    const std::string all = note_sql();
+    for (size_t at = 0, end = 0; (end = all.find(';', at)) != std::string::npos; at = end + 1) {
+      const size_t begin = all.find_first_not_of(" \n", at);
+      made.push_back(all.substr(begin, end - begin));
+    }
+    return made;
+  }();
+  return steps;
+}
+
 // What waits goes into the group before.
 std::string note_joined_sql() {
   return std::string(note_into) +
@@ -139,8 +153,9 @@ void note_history(sqlite3* database) {
   if (any(database,
           "SELECT 1 FROM _history_control WHERE noted<(SELECT max(client_sequence) FROM "
           "_mutations) "
-          "AND NOT inverting AND NOT joining"))
-    run_sql(database, note_sql());
+          "AND NOT inverting AND NOT joining")) {
+    for (const std::string& step : note_steps()) Statement(database, step).run();
+  }
 }
 
 void pass_over_in_history(sqlite3* database) {

@@ -169,15 +169,16 @@ class PgTransport final : public Transport {
   void request_only_page(const std::string& client_id, const std::string& checkpoint,
                          int max_mutations, std::int64_t confirmed) override {
     if (login_.ends_soon()) act_as(client_id);
-    std::vector<PgConnection::Step> steps = {{kBeginRound}};
+    const bool keeps = notifications_.notifying().sent;
+    std::vector<PgConnection::Step> steps = {{kBeginRound, {}, false, keeps}};
     if (login_.known()) steps.push_back({login_.second().substr(2)});
     only_page_step_ = steps.size();
     steps.push_back(
         {select_page(),
          {client_id, checkpoint, std::to_string(max_mutations), std::to_string(confirmed)},
          framed_,
-         notifications_.notifying().sent});
-    steps.push_back({"COMMIT"});
+         keeps});
+    steps.push_back({"COMMIT", {}, false, keeps});
     connection_.send_all(steps);
   }
 

@@ -207,6 +207,24 @@ SELECT status, reason, resolution FROM sync_push('late', json_build_array(json_b
 SELECT id, title, new_name, gone, old_name FROM drafts;
 DROP TABLE drafts;
 
+-- What is kept of a table's shape follows types and schemas that are renamed.
+CREATE SCHEMA moods;
+CREATE TYPE moods.mood AS ENUM ('glad');
+CREATE TABLE days (id int PRIMARY KEY, mood moods.mood);
+SELECT sync_enable('days');
+CREATE FUNCTION type_of_mood() RETURNS text LANGUAGE sql AS $$
+  SELECT c->>'type' FROM jsonb_array_elements(sync_schema()->'objects') o, jsonb_array_elements(o->'columns') c
+   WHERE o->>'object' = 'days' AND c->>'name' = 'mood' $$;
+SELECT type_of_mood();
+ALTER TYPE moods.mood RENAME TO temper;
+SELECT type_of_mood();
+ALTER SCHEMA moods RENAME TO tempers;
+SELECT type_of_mood();
+DROP FUNCTION type_of_mood;
+SELECT sync_disable('days');
+DROP TABLE days;
+DROP SCHEMA tempers CASCADE;
+
 SELECT sync_disable('projects');
 DROP TABLE projects, ancestor, whole;
 DROP TYPE tone;
