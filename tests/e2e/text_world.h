@@ -4,9 +4,11 @@
 // Every character that is typed is one that was never typed before. So the end can be told from
 // what was done: what nobody deleted is there once, what somebody deleted is not there. (Where a
 // device met a whole text, what it had to compare it with may have been replaced with its
-// neighbours: what was deleted meanwhile comes back then.)
+// neighbours: what was deleted meanwhile comes back then. So may what a device typed and deleted
+// again before either was committed, where the server decided a tie otherwise.)
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -53,7 +55,7 @@ class TextWorld : private Dice {
   void step();
   std::string record();
   Change draw_change(const Characters& text);
-  void remember(const Characters& before, const Change& change);
+  void remember(const std::string& writer, const Characters& before, const Change& change);
   void edit(Device& device);
   void edit_by_psql();
   bool sync(Device& device, bool must_end_well);
@@ -72,7 +74,9 @@ class TextWorld : private Dice {
   bool whole_texts_ = false;  // some came whole to devices with edits of their own
   std::vector<Device> devices_;
   unsigned typed_count_ = 0;
-  std::set<std::string> typed_, deleted_;
+  std::map<std::string, std::string> typed_;  // by whom
+  std::set<std::string> deleted_;
+  std::set<std::string> taken_back_;  // by who typed it, on a device
   std::string steps_, problems_;
 };
 
