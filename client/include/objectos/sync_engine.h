@@ -28,6 +28,7 @@
 #include "objectos/presence.h"
 #include "objectos/resolver.h"
 #include "objectos/signing.h"
+#include "objectos/text_field.h"
 #include "objectos/types.h"
 #include "objectos/verify.h"
 
@@ -230,6 +231,18 @@ class SyncEngine {
   // write lock (class transient, code "file_write_locked"). `write` must not call the engine's sync
   // functions, nor transaction() again (usage, "reentrant").
   TransactionResult transaction(const std::function<void(Transaction&)>& write);
+  // Edits a text field (docs/text_fields.md) by an operation of its present text, and returns the
+  // text afterwards. `operation`: JSON, [5, "brave ", -3] (keep 5 code points, insert, delete 3),
+  // or {"type": "insert", "pos": 5, "text": "brave "}, or {"type": "delete", "pos": 5, "len": 3}.
+  // It is queued as it is, while plain SQL's edits are the difference of two texts. What is typed
+  // within a second is one mutation, if nothing else is written in between. NULL is the empty text.
+  // Usage, "OS006": malformed, or it reaches beyond the text; "OS005": no UTF-8; "OS007": too
+  // large; "no_text_field"; "record_missing". Then nothing is changed. Threads and waiting: as
+  // transaction(), but not within one.
+  std::string edit_text(const std::string& object, const std::string& record_id,
+                        const std::string& field, const std::string& operation);
+  // The field to follow and edit, with others' cursors in it; the same errors.
+  TextField text(const std::string& object, const std::string& record_id, const std::string& field);
   // Takes back the newest group of this file that is not undone, whoever wrote it: the app, the
   // sqlite3 shell, another process. It writes an ordinary group of inverse edits, synced like any,
   // and writes no field that somebody has written since, here or (as the server finds) elsewhere:
@@ -312,6 +325,7 @@ class SyncEngine {
   void broadcast(const std::string& channel, const std::string& payload);
 
  private:
+  friend class TextField;
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -60,6 +60,10 @@ class SyncEngine::Impl::EngineWrite final : public WriteScope {
                        Origin::remote);
     }
   }
+  void edited(const LocalChange& change) override {
+    impl_.feed_.note({change.object});
+    impl_.feed_.tell(change, Origin::local);
+  }
 
  private:
   Impl& impl_;

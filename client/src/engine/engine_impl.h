@@ -62,6 +62,11 @@ class SyncEngine::Impl {
   void dismiss(const std::string& mutation_id);
 
   TransactionResult transaction(const std::function<void(Transaction&)>& write);
+  // Returns the text afterwards.
+  std::string edit_text(const std::string& object, const std::string& record_id,
+                        const std::string& field, const TextOperation& operation);
+  std::optional<std::string> text_of(const std::string& object, const std::string& record_id,
+                                     const std::string& field);
   UndoResult invert_group(bool redo);
   std::vector<HistoryGroup> history();
   std::vector<LocalDifference> verify_local();
@@ -76,6 +81,7 @@ class SyncEngine::Impl {
                      std::function<void(const QueryChange&)> callback);
   Subscription set_resolver(const std::string& object, Resolver resolver);
   Dispatcher& dispatcher() { return dispatcher_; }
+  const ErrorReport& report() const { return report_; }
   PresenceHub& presence_hub();
 
   Listeners<Progress> progress_listeners;

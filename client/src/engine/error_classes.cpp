@@ -93,6 +93,8 @@ constexpr StoreRule kStoreRules[] = {
      "Dismiss the rejection, or write the record anew."},
     {StoreErrorKind::nothing_to_undo, ErrorClass::usage, "nothing_to_undo", nullptr},
     {StoreErrorKind::nothing_to_redo, ErrorClass::usage, "nothing_to_redo", nullptr},
+    {StoreErrorKind::no_text, ErrorClass::usage, "no_text_field",
+     "Enable the field as a text: sync_enable(…, fields => '{\"name\":\"text\"}')."},
     {StoreErrorKind::query, ErrorClass::usage, "bad_query",
      "Watch one SELECT statement that SQLite accepts."},
     {StoreErrorKind::internal, ErrorClass::internal, "store_internal", nullptr},

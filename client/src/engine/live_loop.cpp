@@ -140,6 +140,8 @@ bool SyncEngine::Impl::work_lightly(const LiveWork& work) {
                 note_conflicts(database());
                 if (!state.acknowledge_at) state.acknowledge_at = Clock::now() + kAcknowledgeDelay;
               }
+              // Edits of texts wait for the one before them, which this may have brought.
+              if (!database().oldest_pending(0).empty()) state.edits = true;
             }
           } catch (const Error& error) {
             if (error.error_class() != ErrorClass::resync) throw;

@@ -2,6 +2,7 @@
 // that a running sync and they wait for nothing but SQLite's write lock.
 #include "engine/engine_impl.h"
 #include "engine/public_forms.h"
+#include "engine/text_refusals.h"
 #include "engine/translated.h"
 
 namespace objectos {
@@ -70,6 +71,26 @@ std::string SyncEngine::Impl::retry(const std::string& mutation_id) {
 
 void SyncEngine::Impl::dismiss(const std::string& mutation_id) {
   beside([&](LocalDatabase& database) { database.dismiss(mutation_id); });
+}
+
+std::string SyncEngine::Impl::edit_text(const std::string& object, const std::string& record_id,
+                                        const std::string& field, const TextOperation& operation) {
+  return beside([&](LocalDatabase& database) {
+    const SessionEvents events = session_events();
+    std::unique_ptr<WriteScope> scope = events.begin_write();
+    const TextWritten written = with_refusals([&] {
+      return database.edit_text({object, record_id, field, operation, options_.timing.now_ms()},
+                                [&] { scope->begun(database); });
+    });
+    if (written.change) scope->edited(*written.change);
+    return written.text;
+  });
+}
+
+std::optional<std::string> SyncEngine::Impl::text_of(const std::string& object,
+                                                     const std::string& record_id,
+                                                     const std::string& field) {
+  return translated([&] { return open_beside()->text(object, record_id, field); });
 }
 
 UndoResult SyncEngine::Impl::invert_group(bool redo) {

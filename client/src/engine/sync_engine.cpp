@@ -2,6 +2,8 @@
 #include "objectos/sync_engine.h"
 
 #include "engine/engine_impl.h"
+#include "engine/text_refusals.h"
+#include "protocol/text_operation_json.h"
 
 namespace objectos {
 
@@ -112,6 +114,13 @@ Verdict SyncEngine::resolve_with(const std::string& conflict_id, const std::stri
 TransactionResult SyncEngine::transaction(const std::function<void(Transaction&)>& write) {
   return impl_->transaction(write);
 }
+std::string SyncEngine::edit_text(const std::string& object, const std::string& record_id,
+                                  const std::string& field, const std::string& operation) {
+  const TextOperation parsed =
+      with_refusals([&] { return parse_text_operation(std::string_view(operation)); });
+  return impl_->edit_text(object, record_id, field, parsed);
+}
+
 UndoResult SyncEngine::undo() {
   return impl_->invert_group(false);
 }

@@ -40,6 +40,8 @@ class WriteScope {
   // After the commit.
   virtual void applied(const RoundResult& round) = 0;
   virtual void rejected(const std::vector<Rejection>& rejections) = 0;
+  // After the commit: an edit of the app's own that no number of the queue tells of.
+  virtual void edited(const LocalChange& change) = 0;
 };
 
 // What a session tells while it works; called on its thread, after the commit it speaks of.

@@ -3,7 +3,9 @@
 #include "protocol/combine.h"
 #include "protocol/decimal.h"
 #include "protocol/errors.h"
+#include "protocol/operational_transform.h"
 #include "row_text.h"
+#include "text_edits.h"
 
 namespace objectos {
 namespace {
@@ -33,6 +35,25 @@ bool same_json(const std::string& one, const std::string& other) {
   } catch (const ProtocolError&) {
     return false;
   }
+}
+
+// The present text without what the mutation did to `old`, others' edits as they are.
+std::string text_without(const std::string& wrote, const std::string& old,
+                         const std::string& present) {
+  const std::string before = text_of(&old), now = text_of(&present);
+  std::string after;
+  TextOperation inverse;
+  if (is_text_edit_form(wrote)) {
+    const TextOperation edit = read_text_edit(wrote).operation;
+    after = ot::apply(before, edit);
+    inverse = ot::invert(edit, before);
+  } else {
+    after = text_of(&wrote);
+    inverse = ot::diff(after, before);
+  }
+  const std::string text =
+      ot::apply(now, ot::transform(inverse, ot::diff(after, now), ot::Side::right));
+  return text.empty() && old == "null" ? "null" : json_string(text);
 }
 
 }  // namespace
@@ -98,7 +119,10 @@ void GroupInverter::take_back_update(const HistoryMutation& mutation, const Loca
     }
     const std::string present = value_in(*row, name);
     std::string wanted = *old;
-    if (!means_the_same(*column, present, wrote)) {
+    if (column->merges_text) {
+      wanted = text_without(wrote, *old, present);
+      if (wanted == present) continue;
+    } else if (!means_the_same(*column, present, wrote)) {
       const auto counted = column->counter ? combine_counter(wrote, *old, present) : std::nullopt;
       if (!counted) {
         if (!means_the_same(*column, present, *old)) leave(mutation, name, wrote, present);

@@ -233,6 +233,13 @@ class LocalDatabase {
   // One statement of the app's, or several if there are no parameters: the rows of the last one.
   virtual std::vector<Row> run_statement(const std::string& sql,
                                          const std::vector<Value>& parameters) = 0;
+  // Queues the operation as it is, or as part of the newest mutation, if that is the same burst of
+  // typing. ProtocolError where it reaches beyond the text, no_text, record_missing: then nothing
+  // is changed. `begun`: as of store_verdicts().
+  virtual TextWritten edit_text(const TextWrite& write, const std::function<void()>& begun) = 0;
+  // The text as it stands; nothing: there is no such record. NULL is the empty text.
+  virtual std::optional<std::string> text(const std::string& object, const std::string& record_id,
+                                          const std::string& field) const = 0;
   // Writes the inverse of the newest group that is done (redo: of the one undone last), as one
   // group. Nothing there: nothing_to_undo, nothing_to_redo. An index of the app's that refuses it:
   // statement. docs/undo.md.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "objectos/local_writes.h"
+#include "protocol/text_operation.h"
 
 namespace objectos {
 
@@ -35,7 +36,8 @@ enum class StoreErrorKind {
   record_missing,    // what a rejected update changed is gone
   nothing_to_undo,
   nothing_to_redo,
-  query,  // a query of the app's that is none, or that SQLite refuses
+  no_text,  // no such text field
+  query,    // a query of the app's that is none, or that SQLite refuses
   internal,
 };
 
@@ -156,11 +158,24 @@ struct BatchLimits {
       : mutations(of_mutations), bytes(of_bytes), fold(folds) {}
 };
 
+// An edit of a text that the app gives.
+struct TextWrite {
+  std::string object, record_id, field;
+  TextOperation operation;
+  int64_t now_ms = 0;  // since 1970
+};
+
 struct LocalChange {
   std::string object, record_id;
   std::string operation;      // insert | update | delete | removed | truncate (no record_id)
   std::string before, after;  // JSON rows, members in schema order; empty = no row
   std::optional<int64_t> version;
+};
+
+struct TextWritten {
+  std::string text;  // afterwards
+  // Where it joined a mutation that is in the queue already, whose number tells nobody of it.
+  std::optional<LocalChange> change;
 };
 
 // What writes of this device did, up to a number of the queue.

@@ -109,6 +109,9 @@ class Store : public LocalDatabase {
   TransactionResult write_group(const std::function<void()>& write) override;
   std::vector<Row> run_statement(const std::string& sql,
                                  const std::vector<Value>& parameters) override;
+  TextWritten edit_text(const TextWrite& wanted, const std::function<void()>& begun) override;
+  std::optional<std::string> text(const std::string& object, const std::string& record_id,
+                                  const std::string& field) const override;
   UndoResult invert_group(bool redo) override;
   std::vector<HistoryGroup> history() const override;
   void limit_history(int64_t groups) override;
@@ -176,6 +179,10 @@ class Store : public LocalDatabase {
   void withdraw_texts(const QueuedMutation& mutation);
   // Data and original, texts as values.
   std::pair<std::string, std::string> plain_values(const QueuedMutation& mutation) const;
+  std::optional<QueuedMutation> open_burst(const std::string& object, const std::string& record_id,
+                                           const std::string& field, int64_t now_ms) const;
+  void join_burst(const QueuedMutation& last, const std::string& field,
+                  const TextOperation& operation);
   // Takes a mutation out of the queue; the row is what the others make of the base image.
   Rejection take_out(const QueuedMutation& mutation, const StoredVerdict& verdict);
   // The same, and remembers it among the rejections.
