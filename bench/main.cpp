@@ -35,7 +35,8 @@ std::vector<Suite> suites() {
           initial_parallel_suite(), pull_100_suite(),      pull_100k_suite(),   push_suite(),
           push_signed_suite(),      pull_filtered_suite(), log_depth_suite(),   local_write_suite(),
           local_write_busy_suite(), wire_suite(),          enable_suite(),      live_suite(),
-          text_replay_suite(),      text_branches_suite(), text_small_suite(),  text_push_suite()};
+          text_replay_suite(),      text_branches_suite(), text_small_suite(),  text_push_suite(),
+          text_offline_suite()};
 }
 
 // A name that no suite measures, or "".

@@ -71,5 +71,6 @@ Suite text_replay_suite();
 Suite text_branches_suite();
 Suite text_small_suite();
 Suite text_push_suite();
+Suite text_offline_suite();
 
 }  // namespace bench
