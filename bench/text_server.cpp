@@ -2,6 +2,7 @@
 // in pushes; and a device that was away while as much was written there as on it.
 #include <stdexcept>
 
+#include "contacts.h"
 #include "measurement.h"
 #include "objectos/sync_engine.h"
 #include "postgres.h"
