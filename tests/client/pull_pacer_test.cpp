@@ -50,6 +50,17 @@ TEST_CASE("while commits follow one another pulls get rarer, down to the bound, 
   }
 }
 
+TEST_CASE("commits that wait for one another's arrival are pulled one by one at once") {
+  PullPacer pacer(50ms);
+  PullPacer::Clock::time_point now{};
+  now += 1h;
+  for (int i = 0; i < 100; ++i) {
+    pacer.pulled(now += 1ms, false);
+    pacer.heard(now += 1ms);
+    CHECK(pacer.next() <= now);
+  }
+}
+
 TEST_CASE("without a pause a pull follows the other at once") {
   PullPacer pacer(0ms);
   PullPacer::Clock::time_point now{};

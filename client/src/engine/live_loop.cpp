@@ -136,6 +136,7 @@ bool SyncEngine::Impl::work_lightly(const LiveWork& work) {
             if (work.pull || work.ask) {
               state.pull_at.reset();
               const SyncResult result = session.pull_committed();
+              state.pulled_several = result.pulled > 1;
               if (result.pulled > 0) {
                 note_conflicts(database());
                 if (!state.acknowledge_at) state.acknowledge_at = Clock::now() + kAcknowledgeDelay;
@@ -176,7 +177,8 @@ bool SyncEngine::Impl::hear(int& socket) {
     }
     const Notices notices = transport_->take_notices();
     socket = transport_->socket();
-    if (std::exchange(state.just_pulled, false)) state.pacer.pulled(Clock::now());
+    if (std::exchange(state.just_pulled, false))
+      state.pacer.pulled(Clock::now(), state.pulled_several);
     if (notices.commits) state.pacer.heard(Clock::now());
     state.commits |= notices.commits;
     // Nobody sends them any more.

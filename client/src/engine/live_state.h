@@ -57,7 +57,7 @@ struct LiveState {
   bool whole = true;     // a whole sync is wanted: push, pull, acknowledge
   bool edits = false;    // some are to be pushed
   bool commits = false;  // the server told of some
-  bool just_pulled = false;
+  bool just_pulled = false, pulled_several = false;
   Time look_at;                                 // at the file, for edits to send
   bool heard = false;                           // of a write since the last look
   Clock::time_point looks_from{}, looks_end{};  // of looks after a write

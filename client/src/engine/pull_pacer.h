@@ -12,8 +12,11 @@ class PullPacer {
   using Clock = std::chrono::steady_clock;
   explicit PullPacer(Clock::duration pause_max) : pause_max_(pause_max) {}
 
-  void pulled(Clock::time_point ended) {
+  // `several`: it brought more than one change. One alone is no burst, however soon it came: who
+  // commits again when the other has seen it waits for each.
+  void pulled(Clock::time_point ended, bool several = true) {
     ended_ = ended;
+    several_ = several;
     heard_ = false;
   }
   // Something was committed. Only the first time after a pull counts.
@@ -21,7 +24,7 @@ class PullPacer {
     if (heard_) return;
     heard_ = true;
     const Clock::duration quiet = now - ended_;
-    if (quiet < kQuiet) {
+    if (quiet < kQuiet && several_) {
       pause_ = std::min(std::max<Clock::duration>(pause_ * 2, kFirst), pause_max_);
     } else {  // a burst may stumble
       pause_ = quiet < pause_ ? pause_ / 2 : Clock::duration::zero();
@@ -37,7 +40,7 @@ class PullPacer {
   Clock::duration pause_max_;
   Clock::duration pause_{};
   Clock::time_point ended_{};
-  bool heard_ = false;
+  bool heard_ = false, several_ = false;
 };
 
 }  // namespace objectos
