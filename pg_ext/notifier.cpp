@@ -132,13 +132,16 @@ void Notifier::wait(long milliseconds, int events) {
 }
 
 // What is committed during the pause shares the next notification. A notification wakes every
-// session that listens, so while commits follow one another there are ever fewer.
+// session that listens, so while commits follow one another there are ever fewer. One alone is no
+// burst: it may have waited for the one before to arrive.
 void Notifier::let_more_come() {
   const long shortest = settings::notify_delay_ms();
   if (shortest == 0) return;
   delay_ms_ = std::clamp(delay_ms_, shortest, std::max(shortest, grown_delay_ms));
   wait(delay_ms_, 0);
-  delay_ms_ = live::told() == told_ ? shortest : delay_ms_ * 2;
+  const live::Told now = live::told();
+  const bool several = now.commits - told_.commits > 1 || now.events - told_.events > 1;
+  delay_ms_ = several ? delay_ms_ * 2 : now == told_ ? shortest : delay_ms_ / 2;
 }
 
 bool Notifier::idle() const {
