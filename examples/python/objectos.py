@@ -62,13 +62,15 @@ _RETURNING_INT = {
     "dismiss": "pst", "undo": "ptt", "redo": "ptt", "history": "ptt",
     "subscribe": "pstt", "get_subscription": "ptt", "presence_update": "pst",
     "presence_list": "ptt", "broadcast": "psst",
+    "edit_text": "psssstt", "text_get": "ptt", "text_edit": "pstt", "text_share_cursor": "piit",
 }
 _RETURNING_POINTER = {"open": "st", "open_logged": "slpt", "on": "psscpt", "watch": "psscpt", "set_resolver": "psrpt",
-                      "presence_join": "psscpt"}
+                      "presence_join": "psscpt", "text_open": "pssst", "text_on_change": "pcpt",
+                      "text_on_cursors": "pcpt"}
 _RETURNING_TEXT = {"version": "", "error_code": "p", "error_message": "p", "error_detail": "p",
                    "error_hint": "p"}
 _RETURNING_NOTHING = {"close": "p", "free": "p", "error_free": "p", "unsubscribe": "p",
-                      "presence_leave": "p"}
+                      "presence_leave": "p", "text_close": "p"}
 
 
 def _load():
@@ -159,6 +161,40 @@ class Presence(Subscription):
     def list(self):
         """Who is there, each {"client_id", "user_id", "state"}."""
         return self._engine._answer("presence_list", handle=self._handle)
+
+
+class Text(Subscription):
+    """A text field of a record, to follow and edit, until cancel() or until the engine is closed.
+    Positions and lengths are code points, as Python counts them."""
+
+    _given_back_by = "text_close"
+
+    def get(self):
+        """The text as it stands in the file; NULL is "" here."""
+        return self._engine._answer("text_get", handle=self._handle)["text"]
+
+    def edit(self, operation):
+        """An operation of the present text, [5, "brave ", -3]; returns the text afterwards."""
+        return self._engine._answer("text_edit", _json(operation), handle=self._handle)["text"]
+
+    def insert(self, position, text):
+        return self.edit({"type": "insert", "pos": position, "text": text})
+
+    def erase(self, position, length):
+        return self.edit({"type": "delete", "pos": position, "len": length})
+
+    def on_change(self, function):
+        """function({"operation", "text", "origin"}): first the whole text, then each change."""
+        return self._engine._subscribe("text_on_change", function, handle=self._handle)
+
+    def share_cursor(self, position, anchor=None):
+        """Where this device's user is, for all who listen to the text's cursors."""
+        self._engine._call("text_share_cursor", position, position if anchor is None else anchor,
+                           handle=self._handle)
+
+    def on_cursors(self, function):
+        """function([{"client_id", "user_id", "position", "anchor"}]): where all others are."""
+        return self._engine._subscribe("text_on_cursors", function, handle=self._handle)
 
 
 # No callback may come when Python is gone already.
@@ -299,6 +335,21 @@ class Engine:
             {"sql": each} if isinstance(each, str) else {"sql": each[0], "parameters": each[1]}
             for each in statements]))
 
+    def edit_text(self, object, record_id, field, operation):
+        """Edits a text field by an operation, [5, "brave ", -3]: keep 5, insert, delete 3. Returns
+        the text afterwards."""
+        return self._answer("edit_text", _text(object), _text(record_id), _text(field),
+                            _json(operation))["text"]
+
+    def text(self, object, record_id, field):
+        """The field to follow and edit, with others' cursors in it."""
+        text, error = Text(self), ctypes.c_void_p()
+        text._handle = _library.objectos_text_open(self._handle, _text(object), _text(record_id),
+                                                   _text(field), ctypes.byref(error))
+        _check(text, error)
+        self._subscriptions.add(text)
+        return text
+
     def undo(self):
         """Takes back the newest own group; "left" lists what others have written since."""
         return self._answer("undo")
@@ -403,7 +454,7 @@ class Engine:
 
         return _LOG(call)
 
-    def _subscribe(self, function, callback, *arguments, kind=Subscription):
+    def _subscribe(self, function, callback, *arguments, kind=Subscription, handle=None):
         subscription = kind(self)
 
         def call(_, event):
@@ -423,7 +474,7 @@ class Engine:
         self._subscriptions.add(subscription)  # before the first call, which may come at once
         error = ctypes.c_void_p()
         subscription._handle = getattr(_library, "objectos_" + function)(
-            self._handle, *arguments, subscription._thunk, None, ctypes.byref(error))
+            handle or self._handle, *arguments, subscription._thunk, None, ctypes.byref(error))
         if error.value:
             self._subscriptions.discard(subscription)
         elif subscription._cancelled:  # by its own first call, before there was a handle

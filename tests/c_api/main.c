@@ -36,6 +36,38 @@ static void note_query(void *user, const char *event) {
   if (says(event, "\"columns\":[\"id\",\"name\"]")) ++*(int *)user;
 }
 
+static void note_text(void *user, const char *event) {
+  if (says(event, "\"operation\":[") && says(event, "\"origin\":")) ++*(int *)user;
+}
+
+static void try_texts(objectos_engine *engine) {
+  objectos_error *error = NULL;
+  char *text = NULL;
+  int heard = 0, done = 0;
+  objectos_text *field = objectos_text_open(engine, "papers", "1", "body", &error);
+  check(field != NULL, "a text can be opened");
+  objectos_subscription *token = objectos_text_on_change(field, note_text, &heard, &error);
+  check(token != NULL, "and listened to");
+  must(objectos_text_edit(field, "[5,\" world\"]", &text, &error), error, "and edited");
+  check(says(text, "{\"text\":\"Hello world\"}"), "which gives the text back");
+  objectos_free(text);
+  must(objectos_edit_text(engine, "papers", "1", "body",
+                          "{\"type\":\"insert\",\"pos\":0,\"text\":\"Oh, \"}", &text, &error),
+       error, "an edit needs no handle");
+  objectos_free(text);
+  must(objectos_text_get(field, &text, &error), error, "a text can be read");
+  check(says(text, "\"Oh, Hello world\""), "as it stands");
+  objectos_free(text);
+  check(objectos_text_edit(field, "[99,-1]", NULL, &error) == OBJECTOS_USAGE &&
+            says(objectos_error_code(error), "OS006"),
+        "an edit beyond its end is refused");
+  objectos_error_free(error);
+  check(objectos_drain(engine, 10000, &done, &error) == OBJECTOS_OK && done && heard >= 1,
+        "the listener has heard the text");
+  objectos_text_close(field);
+  objectos_unsubscribe(token);
+}
+
 static void note_change(void *user, const char *event) {
   if (says(event, "\"object\":\"contacts\"")) ++*(int *)user;
 }
@@ -135,6 +167,7 @@ static void device(const char *server, const char *file) {
        error, "a transaction ends well");
   check(says(text, "\"group\":"), "and names its group");
   objectos_free(text);
+  try_texts(engine);
   check(objectos_transaction(engine, "[{\"sql\":\"no sql\"}]", NULL, &error) == OBJECTOS_USAGE,
         "SQL that is none is refused");
   objectos_error_free(error);

@@ -10,7 +10,9 @@ psql -X -q -v ON_ERROR_STOP=1 -d c_api >/dev/null <<'SQL'
 CREATE EXTENSION objectos_sync;
 CREATE TABLE contacts (id text PRIMARY KEY, name text);
 INSERT INTO contacts VALUES ('1', 'A.');
-SELECT sync_enable('contacts');
+CREATE TABLE papers (id text PRIMARY KEY, body text);
+INSERT INTO papers VALUES ('1', 'Hello');
+SELECT sync_enable('contacts'), sync_enable('papers', fields => '{"body":"text"}');
 SQL
 status=0
 build/test-c-api "$conninfo" "$work/phone.db" || status=$?

@@ -336,6 +336,30 @@ def _():
         assert engine.verify()["differences"] == 0
 
 
+@it("a text is edited by operations, followed, and has others' cursors in it")
+def _():
+    with objectos.Engine(os.path.join(directory, "ann.db"), server=server) as ann, \
+            objectos.Engine(os.path.join(directory, "ben.db"), server=server) as ben:
+        heard, cursors = [], []
+        for engine in (ann, ben):
+            engine.clone()
+        here, there = ann.text("papers", "1", "body"), ben.text("papers", "1", "body")
+        here.on_change(heard.append)
+        here.on_cursors(cursors.append)
+        assert there.insert(3, "é") == "Café"
+        assert ben.edit_text("papers", "1", "body", [4, "s"]) == "Cafés"
+        refused(lambda: there.erase(4, 9), code="OS006")
+        there.share_cursor(5, 4)
+        ben.sync()
+        ann.sync()
+        eventually(lambda: heard and heard[-1]["text"] == "Cafés")
+        assert heard[0]["operation"] == ["Caf"], heard
+        assert heard[-1]["origin"] == "remote", heard
+        eventually(lambda: cursors and cursors[-1] and cursors[-1][0]["position"] == 5)
+        assert cursors[-1][0]["anchor"] == 4
+        assert here.get() == "Cafés"
+
+
 @it("answers and errors are given back to the library")
 def _():
     def churn(call, count):

@@ -111,7 +111,10 @@ done
 if wanted live_query; then it "live_query tells what others write" live_query; fi
 if wanted python_todo; then it "todo.py prints what it should" python_todo; fi
 if [ ${#names[@]} -eq 0 ]; then
-  prepare binding || failed=$((failed + 1))
+  prepare binding && psql -X -q -v ON_ERROR_STOP=1 -d binding >/dev/null \
+    -c "CREATE TABLE papers (id int PRIMARY KEY, body text)" \
+    -c "INSERT INTO papers VALUES (1, 'Caf')" \
+    -c "SELECT sync_enable('papers', fields => '{\"body\":\"text\"}')" || failed=$((failed + 1))
   PYTHONPATH=examples/python python3 -W error tests/examples/binding.py "$server" "$work/binding" ||
     failed=$((failed + 1))
 fi

@@ -138,6 +138,14 @@ int objectos_resolve(objectos_engine* engine, const char* conflict_id, const cha
 int objectos_transaction(objectos_engine* engine, const char* statements, char** result,
                          objectos_error** error);
 
+/* Edits a text field by an operation of its present text, a JSON array [5, "brave ", -3] (keep 5
+ * code points, insert, delete 3) or {"type": "insert", "pos": 5, "text": "brave "}; `*result`:
+ * {text}, afterwards. Usage, "OS005" to "OS007", "no_text_field", "record_missing": nothing is
+ * changed. docs/text_fields.md. */
+int objectos_edit_text(objectos_engine* engine, const char* object, const char* record_id,
+                       const char* field, const char* operation, char** result,
+                       objectos_error** error);
+
 /* Compares the file with the server by digests; with `repair` mends what differs. `*report`:
  * {objects, differences, repaired, round_trips, bytes, rows_fetched}. */
 int objectos_verify(objectos_engine* engine, int repair, char** report, objectos_error** error);
@@ -209,6 +217,29 @@ void objectos_presence_leave(objectos_presence* presence);
 /* Says something small, JSON, to all in a channel; not stored. */
 int objectos_broadcast(objectos_engine* engine, const char* channel, const char* payload,
                        objectos_error** error);
+
+/* A text field of a record, to follow and edit. NULL on error. Its subscriptions may outlive the
+ * handle; both are given back before or after objectos_close(), and used before alone. */
+typedef struct objectos_text objectos_text;
+objectos_text* objectos_text_open(objectos_engine* engine, const char* object,
+                                  const char* record_id, const char* field, objectos_error** error);
+/* NULL is fine. */
+void objectos_text_close(objectos_text* text);
+/* `*result`: {text}, as it stands, and after the edit. */
+int objectos_text_get(objectos_text* text, char** result, objectos_error** error);
+int objectos_text_edit(objectos_text* text, const char* operation, char** result,
+                       objectos_error** error);
+/* `callback` gets {operation, text, origin}: first the whole text, as an operation of the empty
+ * one, then each change. NULL on error. */
+objectos_subscription* objectos_text_on_change(objectos_text* text, objectos_callback callback,
+                                               void* user, objectos_error** error);
+/* Where this device's user is, in code points, for all who listen to the text's cursors. */
+int objectos_text_share_cursor(objectos_text* text, unsigned position, unsigned anchor,
+                               objectos_error** error);
+/* `callback` gets [{client_id, user_id, position, anchor}] of all others when one moves, comes or
+ * goes, and when the text changes under them. NULL on error. */
+objectos_subscription* objectos_text_on_cursors(objectos_text* text, objectos_callback callback,
+                                                void* user, objectos_error** error);
 
 #ifdef __cplusplus
 }

@@ -30,7 +30,8 @@ struct TextCursor {
   std::size_t anchor = 0;  // the other end of what is selected; the position, if nothing is
 };
 
-// A handle: copies are the same one. Any thread. Must not outlive the engine.
+// A handle: copies are the same one. Any thread. It may outlive the engine, but is of no use then:
+// do not call it.
 class TextField {
  public:
   class State;

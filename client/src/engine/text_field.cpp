@@ -138,10 +138,11 @@ void TextField::State::hear(const Change& change) {
       if (change.origin == Origin::local) own_.clear();
     }
     text_ = told.text;
-    for (auto& [client, cursor] : cursors_) {
-      cursor.position = ot::transform_position(cursor.position, told.operation, ot::Side::left);
-      cursor.anchor = ot::transform_position(cursor.anchor, told.operation, ot::Side::left);
-    }
+    // One beyond the end is in a text that has not come yet.
+    const std::size_t end = count_points(told.before);
+    for (auto& [client, cursor] : cursors_)
+      for (std::size_t* const place : {&cursor.position, &cursor.anchor})
+        if (*place <= end) *place = ot::transform_position(*place, told.operation, ot::Side::left);
   }
   changes_.call(told, impl_.report());
   cursor_listeners_.call(cursors(), impl_.report());
@@ -195,10 +196,8 @@ bool TextField::State::place(const PresentClient& client) {
     const Json json = parse_json(client.state.empty() ? "null" : client.state);
     const Json* const field = json.find("field");
     if (field != nullptr && field->text() == field_) {
-      const std::size_t end = count_points(text_);
-      cursors_[client.client_id] = {client.client_id, client.user_id,
-                                    std::min(number_in(json, "position"), end),
-                                    std::min(number_in(json, "anchor"), end)};
+      cursors_[client.client_id] = {client.client_id, client.user_id, number_in(json, "position"),
+                                    number_in(json, "anchor")};
       return true;
     }
   } catch (const ProtocolError&) {  // another program's state
@@ -225,8 +224,11 @@ void TextField::State::hear(const PresenceEvent& event) {
 
 std::vector<TextCursor> TextField::State::cursors() const {
   std::lock_guard lock(mutex_);
+  const std::size_t end = count_points(text_);
   std::vector<TextCursor> found;
-  for (const auto& [client, cursor] : cursors_) found.push_back(cursor);
+  for (const auto& [client, cursor] : cursors_)
+    found.push_back({cursor.client_id, cursor.user_id, std::min(cursor.position, end),
+                     std::min(cursor.anchor, end)});
   return found;
 }
 
