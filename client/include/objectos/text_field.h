@@ -30,6 +30,11 @@ struct TextCursor {
   std::size_t anchor = 0;  // the other end of what is selected; the position, if nothing is
 };
 
+// Where a position of the text before an operation is in the text after it. With what is inserted
+// right there it goes along, unless it `stays_before`: so a caret goes with its own typing, and
+// stays where it was when others write there. Usage, "OS006": a malformed operation.
+std::size_t moved_position(std::size_t position, const std::string& operation, bool stays_before);
+
 // A handle: copies are the same one. Any thread. It may outlive the engine, but is of no use then:
 // do not call it.
 class TextField {
@@ -40,7 +45,8 @@ class TextField {
   // As it stands in the file; NULL is the empty text. Usage, "record_missing".
   std::string text() const;
   // As SyncEngine::edit_text(), with its errors: returns the text afterwards. Positions are of the
-  // text as it stands when the edit is made.
+  // text that on_change() told last, with this handle's own edits since: what others have written
+  // by now moves them. Where nobody listens, of the text as it stands.
   std::string edit(const std::string& operation);
   std::string insert(std::size_t position, const std::string& text);
   std::string erase(std::size_t position, std::size_t length);

@@ -63,8 +63,11 @@ class SyncEngine::Impl {
 
   TransactionResult transaction(const std::function<void(Transaction&)>& write);
   // Returns the text afterwards.
+  // `seen`, `made`: TextWrite.
+  using TextMade = std::function<void(const TextOperation&, const std::string&)>;
   std::string edit_text(const std::string& object, const std::string& record_id,
-                        const std::string& field, const TextOperation& operation);
+                        const std::string& field, const TextOperation& operation,
+                        const std::optional<std::string>& seen = {}, const TextMade& made = {});
   std::optional<std::string> text_of(const std::string& object, const std::string& record_id,
                                      const std::string& field);
   UndoResult invert_group(bool redo);

@@ -74,13 +74,16 @@ void SyncEngine::Impl::dismiss(const std::string& mutation_id) {
 }
 
 std::string SyncEngine::Impl::edit_text(const std::string& object, const std::string& record_id,
-                                        const std::string& field, const TextOperation& operation) {
+                                        const std::string& field, const TextOperation& operation,
+                                        const std::optional<std::string>& seen,
+                                        const TextMade& made) {
   return beside([&](LocalDatabase& database) {
     const SessionEvents events = session_events();
     std::unique_ptr<WriteScope> scope = events.begin_write();
     const TextWritten written = with_refusals([&] {
-      return database.edit_text({object, record_id, field, operation, options_.timing.now_ms()},
-                                [&] { scope->begun(database); });
+      return database.edit_text(
+          {object, record_id, field, operation, options_.timing.now_ms(), seen, made},
+          [&] { scope->begun(database); });
     });
     if (written.change) scope->edited(*written.change);
     return written.text;

@@ -59,12 +59,35 @@ std::string TextField::State::text() const {
 }
 
 std::string TextField::State::edit(const TextOperation& operation) {
+  std::optional<std::string> seen;
   {
     std::lock_guard lock(mutex_);
-    if (own_.size() == kOwnMax) own_.pop_front();
-    own_.push_back(operation);
+    if (!client_id_.empty()) seen = view_;
   }
-  return impl_.edit_text(object_, record_id_, field_, operation);
+  return impl_.edit_text(object_, record_id_, field_, operation, seen,
+                         [&](const TextOperation& as_made, const std::string& after) {
+                           made(seen, operation, as_made, after);
+                         });
+}
+
+// Before it is told: the commit comes next.
+void TextField::State::made(const std::optional<std::string>& seen, const TextOperation& wanted,
+                            const TextOperation& operation, const std::string& after) {
+  std::lock_guard lock(mutex_);
+  if (own_.size() == kOwnMax) own_.pop_front();
+  own_.push_back(operation);
+  view_ = seen && view_ == *seen ? ot::apply(view_, wanted) : after;
+}
+
+// Locked. Something was told.
+void TextField::State::renew_view() {
+  view_ = text_;
+  try {
+    for (const TextOperation& operation : own_) view_ = ot::apply(view_, operation);
+  } catch (const ProtocolError&) {  // one that was never written
+    own_.clear();
+    view_ = text_;
+  }
 }
 
 // From here on changes are heard of.
@@ -81,7 +104,7 @@ void TextField::State::follow() {
   const std::string text = impl_.text_of(object_, record_id_, field_).value_or("");
   std::lock_guard lock(mutex_);
   feed_ = std::move(feed);
-  text_ = text;
+  text_ = view_ = text;
 }
 
 void TextField::State::post_present() {
@@ -138,6 +161,7 @@ void TextField::State::hear(const Change& change) {
       if (change.origin == Origin::local) own_.clear();
     }
     text_ = told.text;
+    if (!known || own_.empty()) renew_view();
     // One beyond the end is in a text that has not come yet.
     const std::size_t end = count_points(told.before);
     for (auto& [client, cursor] : cursors_)
@@ -230,6 +254,12 @@ std::vector<TextCursor> TextField::State::cursors() const {
     found.push_back({cursor.client_id, cursor.user_id, std::min(cursor.position, end),
                      std::min(cursor.anchor, end)});
   return found;
+}
+
+std::size_t moved_position(std::size_t position, const std::string& operation, bool stays_before) {
+  const TextOperation parsed =
+      with_refusals([&] { return parse_text_operation(std::string_view(operation)); });
+  return ot::transform_position(position, parsed, stays_before ? ot::Side::left : ot::Side::right);
 }
 
 std::string TextField::text() const {

@@ -23,6 +23,9 @@ class TextField::State : public std::enable_shared_from_this<TextField::State> {
 
   std::string text() const;
   std::string edit(const TextOperation& operation);
+  void made(const std::optional<std::string>& seen, const TextOperation& wanted,
+            const TextOperation& operation, const std::string& after);
+  void renew_view();
   Subscription on_change(std::function<void(const TextChange&)> callback);
   void share_cursor(std::size_t position, std::size_t anchor);
   Subscription on_cursors(std::function<void(const std::vector<TextCursor>&)> callback);
@@ -52,7 +55,8 @@ class TextField::State : public std::enable_shared_from_this<TextField::State> {
 
   mutable std::mutex mutex_;
   std::string text_;
-  std::deque<TextOperation> own_;              // edits of this handle that were not told yet
+  std::string view_;               // what was told last, with this handle's own edits since
+  std::deque<TextOperation> own_;  // these, as they are in the file
   std::map<std::string, TextCursor> cursors_;  // by client
   std::string client_id_;                      // this file's
   std::string shared_ = "{}";                  // this device's cursor, as a presence state

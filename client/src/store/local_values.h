@@ -163,6 +163,12 @@ struct TextWrite {
   std::string object, record_id, field;
   TextOperation operation;
   int64_t now_ms = 0;  // since 1970
+  // The text that the operation was made of, if it may be another one by now: then it is moved over
+  // the difference.
+  std::optional<std::string> seen = {};
+  // Called within the transaction with the operation as it is made of the present text, and what it
+  // leaves. Must not throw.
+  std::function<void(const TextOperation&, const std::string&)> made = {};
 };
 
 struct LocalChange {

@@ -20,6 +20,12 @@ void set_text(RowWriter& table, const std::string& record_id, const std::string&
   table.edit(record_id, JsonSlices(row).slices());
 }
 
+TextOperation of_present(const TextWrite& wanted, const std::string& present) {
+  if (!wanted.seen || *wanted.seen == present) return wanted.operation;
+  ot::apply(*wanted.seen, wanted.operation);  // it must fit the text that it was made of
+  return ot::transform(wanted.operation, ot::diff(*wanted.seen, present), ot::Side::right);
+}
+
 }  // namespace
 
 // The newest mutation of the queue, if the edit may join it: what is typed in one go.
@@ -67,13 +73,16 @@ TextWritten Store::edit_text(const TextWrite& wanted, const std::function<void()
                      wanted.object + " " + wanted.record_id + " is not there", {},
                      "Insert the record first.");
   const RawMembers before = json_members(*row);
-  written.text = ot::apply(text_of(json_find(before, wanted.field)), wanted.operation);
+  const std::string present = text_of(json_find(before, wanted.field));
+  const TextOperation operation = of_present(wanted, present);
+  written.text = ot::apply(present, operation);
+  if (wanted.made) wanted.made(operation, written.text);
   if (begun) begun();
   const auto last = open_burst(wanted.object, wanted.record_id, wanted.field, wanted.now_ms);
   if (last) {
     Applying applying(*this);
     set_text(table, wanted.record_id, wanted.field, written.text);
-    join_burst(*last, wanted.field, wanted.operation);
+    join_burst(*last, wanted.field, operation);
     rebase(wanted.object, wanted.record_id);
     applying.done();
     written.change = {wanted.object,
@@ -97,8 +106,7 @@ TextWritten Store::edit_text(const TextWrite& wanted, const std::function<void()
                      "min(client_sequence) FROM _mutations WHERE client_sequence>?2 AND object=?3 "
                      "AND record_id=?4) AND data=?5");
     const std::string plain = json_object({{wanted.field, json_string(written.text)}});
-    const std::string exact =
-        json_object({{wanted.field, text_edit_form({wanted.operation, false})}});
+    const std::string exact = json_object({{wanted.field, text_edit_form({operation, false})}});
     queued.bind(1, std::string_view(exact)).bind(2, newest);
     queued.bind(3, std::string_view(wanted.object)).bind(4, std::string_view(wanted.record_id));
     queued.bind(5, std::string_view(plain)).run();
