@@ -11,3 +11,10 @@ CREATE TABLE todos (
 -- Edits of different fields merge, and of one field the later edit stays. Only two edits of one
 -- note wait for somebody's decision.
 SELECT sync_enable('todos', fields => '{"note": "manual"}');
+
+-- A document that several write at the same time: edits of its text merge character by character.
+CREATE TABLE documents (
+  id text PRIMARY KEY,
+  body text
+);
+SELECT sync_enable('documents', fields => '{"body": "text"}');

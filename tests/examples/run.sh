@@ -50,7 +50,7 @@ program() {  # name
   prepare "$1" && "$work/bin/$1" "$server" "$work/$1" >"$work/$1/out" && same "$1"
 }
 usage() {
-  for name in todo live_query resolver undo; do
+  for name in todo live_query resolver undo coedit; do
     "$work/bin/$name" >"$work/log.usage" 2>&1
     [ $? -eq 2 ] && grep -q "^usage: $name SERVER" "$work/log.usage" || return 1
   done
@@ -91,6 +91,47 @@ live_query() {
   [ "$status" -eq 0 ] && same live_query
 }
 
+# Two who wrote apart; then two terminals, of which one goes offline meanwhile. Without a terminal
+# they read keys from their input and print the document at its end.
+coedit() {
+  prepare coedit && "$work/bin/coedit" --week "$server" "$work/coedit" >"$work/coedit/out" && same coedit
+}
+document_is() {
+  local text='' i
+  for ((i = 0; i < 300; i++)); do
+    text=$(psql -X -A -t -d coedit_live -c "SELECT body FROM documents")
+    [ "$text" != "$1" ] || return 0
+    sleep 0.1
+  done
+  echo "the document is \"$text\" and not \"$1\""
+  return 1
+}
+coedit_live() {
+  local d=$work/coedit_live right=$'\e[C' status=0
+  prepare coedit_live && mkfifo "$d/ada" "$d/bob" || return 1
+  "$work/bin/coedit" "$server" "$d/ada.db" minutes <"$d/ada" >"$d/ada.out" &
+  running=$!
+  exec 4>"$d/ada"
+  printf 'Hello' >&4
+  document_is 'Hello' || status=1
+  "$work/bin/coedit" "$server" "$d/bob.db" minutes <"$d/bob" >"$d/bob.out" &
+  local other=$!
+  exec 5>"$d/bob"
+  printf '%s world' "$right$right$right$right$right" >&5
+  document_is 'Hello world' || status=1
+  printf '\x0f big' >&4  # offline
+  printf '!' >&5
+  document_is 'Hello world!' || status=1
+  printf '\x0f' >&4
+  document_is 'Hello big world!' || status=1
+  exec 4>&- 5>&-
+  wait "$running" || status=1
+  wait "$other" || status=1
+  running=''
+  [ "$(cat "$d/ada.out" "$d/bob.out")" = "$(printf 'Hello big world!\nHello big world!')" ] || status=1
+  return "$status"
+}
+
 export LD_LIBRARY_PATH=$work/prefix/lib OBJECTOS_LIBRARY=$work/prefix/lib/libobjectos.so PYTHONDONTWRITEBYTECODE=1
 python_todo() {
   prepare python_todo &&
@@ -104,6 +145,10 @@ it "the examples build by pkg-config, without a warning" build
 if [ ${#names[@]} -eq 0 ]; then
   it "without arguments each says what it wants" usage
   it "without a server the error has its code, and no file is left" no_server
+fi
+if wanted coedit; then
+  it "coedit prints what became of a week" coedit
+  it "two terminals write one document, and what was written offline is merged" coedit_live
 fi
 for name in todo resolver undo; do
   if wanted $name; then it "$name prints what it should" program $name; fi
