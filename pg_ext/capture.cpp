@@ -74,7 +74,7 @@ class Capture {
         key_values_(object.key.size()),
         scope_(current_push_scope()),
         watch_(object),
-        texts_(columns_) {
+        texts_(object, columns_) {
     for (const std::size_t index : object.key) key_.push_back(&object.columns[index]);
     order_ = jsonb_key_order(columns_);
     direct_ = scope_ != nullptr && push_is_direct(*scope_, object.relid);

@@ -40,10 +40,15 @@ const CommittedText* committed_text(const PushedMutation* mutation, const std::s
 
 }  // namespace
 
-TextCapture::TextCapture(const std::vector<const ColumnInfo*>& columns)
-    : columns_(columns), data_(columns.size()), original_(columns.size()) {
+TextCapture::TextCapture(const ObjectInfo& object, const std::vector<const ColumnInfo*>& columns)
+    : columns_(columns), fields_(columns.size()), data_(columns.size()), original_(columns.size()) {
+  const Oid root = object.root;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i]->merges_text) texts_.push_back(i);
+    if (!columns[i]->merges_text) continue;
+    texts_.push_back(i);
+    const char* const name = columns[i]->name.c_str();
+    fields_[i] =
+        object.relid == root ? columns[i]->attnum : pg_call([&] { return get_attnum(root, name); });
   }
 }
 
@@ -100,7 +105,7 @@ void TextCapture::keep(const std::string& object, const std::string& record_id,
   for (const Change& change : changes_) {
     if (!rows_) rows_.emplace("text_ops");
     BulkInsert& row = *rows_;
-    row.text(object).text(record_id).int2(columns_[change.column]->attnum);
+    row.text(object).text(record_id).int2(fields_[change.column]);
     row.int8(revision).int8(sequence);
     if (mutation_id != nullptr) {
       row.text(client_id).input(*mutation_id);

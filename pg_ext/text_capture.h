@@ -17,7 +17,8 @@ namespace objectos::server {
 // numbered; finish() at the end. On an exception abort cleans up.
 class TextCapture {
  public:
-  explicit TextCapture(const std::vector<const ColumnInfo*>& columns);
+  // `columns`: of a partition, too, whose columns may have other numbers than the root's.
+  TextCapture(const ObjectInfo& object, const std::vector<const ColumnInfo*>& columns);
 
   bool has_texts() const noexcept { return !texts_.empty(); }
   // The columns that merge text, as indexes.
@@ -56,7 +57,8 @@ class TextCapture {
 
   const std::vector<const ColumnInfo*>& columns_;
   std::vector<std::size_t> texts_;
-  std::vector<Change> changes_;  // of the row
+  std::vector<std::int16_t> fields_;  // by column: the root's attnum
+  std::vector<Change> changes_;       // of the row
   std::vector<std::string> data_, original_;
   std::optional<BulkInsert> rows_;
 };

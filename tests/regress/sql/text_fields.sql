@@ -193,6 +193,23 @@ SELECT record_id, operation FROM objectos_sync.text_ops WHERE record_id = '3' OR
 SELECT v.status FROM seen s, LATERAL sync_push('text-n', json_build_array(json_build_object('id', uid(99), 'object', 'papers', 'record_id', '3', 'operation', 'update', 'version', s.version,
   'data', json_build_object('content', json_build_object('revision', s.version, 'op', '["("]'::json))))) v WHERE s.name = 'x';
 SELECT sync_disable('papers');
+
+-- a partition's columns may have other numbers than its root's
+CREATE TABLE sheets (id int PRIMARY KEY, body text) PARTITION BY RANGE (id);
+CREATE TABLE sheets_low (gone int, also_gone int, body text, id int NOT NULL);
+ALTER TABLE sheets_low DROP gone, DROP also_gone;
+ALTER TABLE sheets ATTACH PARTITION sheets_low FOR VALUES FROM (0) TO (100);
+INSERT INTO sheets VALUES (1, 'ab');
+SELECT sync_enable('sheets', fields => '{"body": "text"}');
+INSERT INTO seen SELECT 'sheet', _version FROM sheets ON CONFLICT (name) DO UPDATE SET version = EXCLUDED.version;
+SELECT checkpoint AS s_at FROM sync_pull('text-s', '0', 1000) WHERE kind = 'checkpoint' \gset
+UPDATE sheets SET body = 'a_b';
+SELECT v.status FROM seen s, LATERAL sync_push('text-t', json_build_array(json_build_object('id', uid(101), 'object', 'sheets', 'record_id', '1', 'operation', 'update', 'version', s.version,
+  'data', json_build_object('body', json_build_object('revision', s.version, 'op', '[2, "!"]'::json))))) v WHERE s.name = 'sheet';
+SELECT body FROM sheets;
+SELECT kind, operation, steps(data) FROM sync_pull('text-s', :'s_at', 1000) WHERE kind = 'mutation';
+SELECT sync_disable('sheets');
+DROP TABLE sheets;
 SELECT count(*) FROM objectos_sync.text_ops;
 DROP TABLE papers, seen;
 DROP FUNCTION uid, remember, edit, pushed, steps, value, shout;
