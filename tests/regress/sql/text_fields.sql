@@ -203,7 +203,7 @@ INSERT INTO sheets VALUES (1, 'ab');
 SELECT sync_enable('sheets', fields => '{"body": "text"}');
 INSERT INTO seen SELECT 'sheet', _version FROM sheets ON CONFLICT (name) DO UPDATE SET version = EXCLUDED.version;
 SELECT checkpoint AS s_at FROM sync_pull('text-s', '0', 1000) WHERE kind = 'checkpoint' \gset
-UPDATE sheets SET body = 'a_b';
+UPDATE sheets_low SET body = 'a_b';
 SELECT v.status FROM seen s, LATERAL sync_push('text-t', json_build_array(json_build_object('id', uid(101), 'object', 'sheets', 'record_id', '1', 'operation', 'update', 'version', s.version,
   'data', json_build_object('body', json_build_object('revision', s.version, 'op', '[2, "!"]'::json))))) v WHERE s.name = 'sheet';
 SELECT body FROM sheets;
