@@ -38,7 +38,11 @@ std::string HistoryWorld::enable_sql(const Table& table) {
   for (const std::string& column : table.columns) {
     if (column == "icount") fields += ", \"icount\": \"counter\"";
     if (column == "sset" && chance(70)) fields += ", \"sset\": \"set\"";
-    if (column == "tname" && chance(20)) fields += ", \"tname\": \"" + pick(kStrategies) + "\"";
+    if (column != "tname") continue;
+    if (chance(20))
+      fields += ", \"tname\": \"" + pick(kStrategies) + "\"";
+    else if (chance(25))
+      fields += ", \"tname\": \"text\"";
   }
   if (!fields.empty()) fields = fields.substr(2);
   return "SELECT sync_enable('" + table.name + "', strategy => '" + pick(kStrategies) +
