@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <iostream>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -210,11 +211,14 @@ void edit(SyncEngine& engine, const std::string& who, const std::string& operati
   std::cout << who << ": " << text << "\n";
 }
 
+// What became of the edits that were sent: of all of them.
 std::string sync(SyncEngine& engine) {
-  std::string statuses;
+  std::set<std::string> statuses;
   for (const objectos::Verdict& verdict : engine.sync_now().verdicts)
-    statuses += " " + verdict.status;
-  return statuses.empty() ? " nothing" : statuses;
+    statuses.insert(verdict.status);
+  std::string text;
+  for (const std::string& status : statuses) text += " " + status;
+  return text.empty() ? " nothing" : text;
 }
 
 // Two engines stand for two devices. Operations say what is kept, inserted and deleted.
@@ -232,7 +236,7 @@ void write_apart(const std::string& server, const std::string& directory) {
   edit(ada, "Ada", R"([3, "all ", 8, "Tuesday", -6])");
   edit(ada, "Ada", R"([23, " Ada brings cake."])");
   edit(bob, "Bob", R"([17, " at noon"])");
-  edit(bob, "Bob", R"([26, " Bob is late."])");
+  edit(bob, "Bob", R"(["Note: "])");
 
   std::cout << "\nThen they are.\n";
   std::cout << "Ada sends" << sync(ada) << "\n";

@@ -28,6 +28,7 @@ GIVEN = {
     "docs/conflicts.md": EXTENSION,
     "docs/enabling.md": EXTENSION + "CREATE TABLE crm.orders (id int PRIMARY KEY, notes text);",
     "docs/real_time.md": EXTENSION + "SELECT sync_enable('contacts');",
+    "docs/text_fields.md": EXTENSION + "CREATE TABLE notes (id int PRIMARY KEY, body text);",
     "docs/verify.md": EXTENSION + "SELECT sync_enable('contacts');",
     "docs/backup.md": EXTENSION,
     "docs/subscriptions.md": EXTENSION,
