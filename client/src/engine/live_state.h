@@ -71,7 +71,7 @@ struct LiveState {
  private:
   // Between two looks at a file that somebody is writing to.
   static constexpr Clock::duration kLookPause = std::chrono::microseconds(250);
-  static constexpr Clock::duration kLookPauseMax = std::chrono::seconds(1);
+  static constexpr Clock::duration kLookPauseMax = std::chrono::seconds(4);
   static constexpr Clock::duration kLooksOfWrites = std::chrono::milliseconds(24);
   static constexpr Clock::duration kLooksOfEngine = std::chrono::milliseconds(6);
   // For so long after the last write: a commit waits for the disk.
