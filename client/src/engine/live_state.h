@@ -49,7 +49,9 @@ struct LiveState {
   }
   // Soon at first: a small commit waits for the disk half a millisecond.
   Clock::duration look_pause(Clock::time_point now) const {
-    return std::clamp<Clock::duration>((now - looks_from) / 3, kLookPause, kLookPauseMax);
+    const Clock::duration since = now - looks_from;
+    const Clock::duration pause = since < std::chrono::milliseconds(100) ? since / 3 : since;
+    return std::clamp<Clock::duration>(pause, kLookPause, kLookPauseMax);
   }
 
   PullPacer pacer;
@@ -71,7 +73,7 @@ struct LiveState {
  private:
   // Between two looks at a file that somebody is writing to.
   static constexpr Clock::duration kLookPause = std::chrono::microseconds(250);
-  static constexpr Clock::duration kLookPauseMax = std::chrono::seconds(4);
+  static constexpr Clock::duration kLookPauseMax = std::chrono::seconds(16);
   static constexpr Clock::duration kLooksOfWrites = std::chrono::milliseconds(24);
   static constexpr Clock::duration kLooksOfEngine = std::chrono::milliseconds(6);
   // For so long after the last write: a commit waits for the disk.
