@@ -183,6 +183,7 @@ void load_key(Relation relation, ObjectInfo& object) {
 void mark_texts(ObjectInfo& object) {
   const ObjectRules rules =
       parse_object_rules(object.strategy, object.on_conflict, object.deletes, object.fields_json);
+  object.has_texts = false;
   for (ColumnInfo& column : object.columns) {
     const auto own = rules.fields.find(column.name);
     const Strategy strategy = own == rules.fields.end() ? rules.strategy : own->second;
@@ -206,12 +207,13 @@ bool take_kept_shape(ObjectInfo& object) {
   object.version_attnum = kept.version_attnum;
   object.modified_at_attnum = kept.modified_at_attnum;
   object.modified_by_attnum = kept.modified_by_attnum;
-  mark_texts(object);
   const auto row = [](const ObjectInfo& o) {
     return std::tie(o.root, o.object, o.strategy, o.on_conflict, o.deletes, o.fields_json,
                     o.reshaped_at, o.rekeyed_at, o.texts_from);
   };
+  object.has_texts = kept.has_texts;
   if (row(kept) != row(object)) {
+    mark_texts(object);
     ObjectInfo present = object;  // copied first: a copy that fails half-way must not stay
     kept = std::move(present);
   }

@@ -187,3 +187,19 @@ TEST_CASE("a column becomes a text, and ceases to be one, while edits are queued
   world.check_end();
   CHECK(world.body() == "Hello new world!");
 }
+
+TEST_CASE("a table whose own strategy is text has texts on devices, too") {
+  Synced world;
+  world.server.exec("CREATE TABLE pages (id int PRIMARY KEY, head text, body text)");
+  world.server.exec("SELECT sync_enable('pages', 'text')");
+  world.server.exec("INSERT INTO pages VALUES (1, 'Head', 'Body')");
+  REQUIRE(world.clone().code == 0);
+  local(world.phone, "UPDATE pages SET body = 'Body.' WHERE id = 1");
+  world.server.exec("UPDATE pages SET body = 'The Body', head = 'The Head'");
+  for (int i = 0; i < 2; ++i) {
+    const Ended ended = world.sync();
+    REQUIRE_MESSAGE(ended.code == 0, ended.output);
+  }
+  CHECK(local(world.phone, "SELECT head || ' ' || body FROM pages") == "The Head The Body.");
+  CHECK(world.server.exec("SELECT head || ' ' || body FROM pages") == "The Head The Body.");
+}

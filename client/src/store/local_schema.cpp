@@ -439,13 +439,16 @@ std::vector<LocalObject> parse_schema(std::string_view schema_json) {
       object.columns[static_cast<size_t>(at)].is_key = true;
     }
     object.row_security = json_true(members, "rls");
-    if (const std::string* strategies = json_find(members, "fields"))
-      for (const auto& [name, strategy] : json_members(*strategies))
-        if (const int at = object.column_index(name); at >= 0) {
-          LocalColumn& column = object.columns[static_cast<size_t>(at)];
-          column.counter = json_unquote(strategy) == "counter";
-          column.merges_text = json_unquote(strategy) == "text";
-        }
+    const std::string* const fields = json_find(members, "fields");
+    const RawMembers strategies = fields == nullptr ? RawMembers() : json_members(*fields);
+    for (LocalColumn& column : object.columns) {
+      if (column.is_key || column.generated) continue;
+      const std::string* const own = json_find(strategies, column.name);
+      const std::string strategy =
+          own == nullptr ? json_text(members, "strategy") : json_unquote(*own);
+      column.counter = strategy == "counter";
+      column.merges_text = strategy == "text";
+    }
     objects.push_back(std::move(object));
   }
   return objects;

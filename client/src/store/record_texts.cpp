@@ -172,26 +172,8 @@ void RecordTexts::keep() {
   }
 }
 
-RecordTexts::Plain RecordTexts::plain(const std::string& mutation) const {
-  Plain found;
-  for (const auto& [name, field] : fields_) {
-    std::string before = field.base;
-    for (const TextEdit& edit : field.session.state().edits) {
-      const std::string text = ot::apply(text_of(&before), edit.operation);
-      std::string after =
-          text.empty() && field.to_null.at(edit.mutation) ? "null" : json_string(text);
-      if (edit.mutation == mutation) {
-        found.data.emplace_back(name, after);
-        found.original.emplace_back(name, before);
-        break;
-      }
-      before = std::move(after);
-    }
-  }
-  return found;
-}
-
-void RecordTexts::keep_plain() {
+// By mutation.
+std::map<std::string, RecordTexts::Plain> RecordTexts::plain_values() const {
   std::map<std::string, Plain> values;
   for (const auto& [name, field] : fields_) {
     std::string before = field.base;
@@ -205,6 +187,15 @@ void RecordTexts::keep_plain() {
       before = std::move(after);
     }
   }
+  return values;
+}
+
+RecordTexts::Plain RecordTexts::plain(const std::string& mutation) const {
+  return plain_values()[mutation];
+}
+
+void RecordTexts::keep_plain() {
+  const std::map<std::string, Plain> values = plain_values();
   for (const auto& [mutation, plain] : values) {
     Statement read(store_.database(),
                    "SELECT data,original FROM _mutations WHERE client_sequence=?");

@@ -58,6 +58,7 @@ class RecordTexts {
     std::map<std::string, TextOperation> queued;  // operations as they are in the queue
   };
   class Reader;
+  std::map<std::string, Plain> plain_values() const;
   void rewrite(int64_t number, const RawMembers& data, const RawMembers& original) const;
 
   const Store& store_;
